@@ -1,0 +1,60 @@
+# genbench: `make demo` and `make test` are all a newcomer needs; both set everything up on first use.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+FAMILIES := models/ddpm models/cgan models/dann
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install demo test test-all lint format bench dist clean
+
+help:
+	@echo "make demo      compare two model families on built-in data (about 5 minutes)"
+	@echo "make test      the test suite"
+	@echo "make test-all  the test suite with the slow tests"
+	@echo "make lint      style, types and import rules"
+	@echo "make bench     the benchmarks"
+	@echo "make dist      wheels of genbench and its families, in dist/"
+
+install: $(STAMP)
+
+$(STAMP): constraints.txt pyproject.toml $(FAMILIES:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "genbench needs Python 3.11 or newer: set PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt hatchling editables
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]' $(FAMILIES:%=--editable %)
+	touch $@
+
+demo: install
+	$(BIN)/genbench compare ddpm cgan --dataset digits --preset quick --name demo
+	@echo
+	@echo "Tables: results/demo/table.csv, table.tex, table.md; pictures: results/demo/samples.png"
+	@echo "The MLflow UI with every run: $(BIN)/genbench ui"
+
+test: install
+	$(BIN)/python -m pytest
+
+test-all: install
+	$(BIN)/python -m pytest -m ''
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy genbench $(foreach family,ddpm cgan dann,models/$(family)/genbench_$(family))
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+dist: install
+	rm -rf dist
+	for project in . $(FAMILIES); do $(BIN)/python -m build --wheel --no-isolation --outdir dist $$project || exit 1; done
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache

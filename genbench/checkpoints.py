@@ -1,0 +1,131 @@
+"""A learner's whole state in one safetensors file: networks, averages, optimisers, history, counters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from genbench.api import Learner
+from genbench.averaging import WeightAverage
+from genbench.errors import DataError
+from genbench.files import whole_file
+
+FORMAT = "1"
+
+
+@dataclass
+class Counters:
+    """How far training has come, and what it took."""
+
+    step: int = 0
+    pictures: int = 0
+    seconds: float = 0.0
+    flop_per_step: float = 0.0
+
+
+@dataclass
+class History:
+    """Every scalar that steps returned: for each name, at which steps, and the values."""
+
+    steps: dict[str, list[int]] = field(default_factory=dict)
+    values: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, name: str, step: int, value: float) -> None:
+        """Append one value."""
+        self.steps.setdefault(name, []).append(step)
+        self.values.setdefault(name, []).append(value)
+
+
+def save(path: Path, learner: Learner, average: WeightAverage | None, counters: Counters, history: History) -> None:
+    """Write everything that training needs to go on as if it had not stopped."""
+    tensors: dict[str, Tensor] = {}
+    hyper: dict[str, Any] = {}
+    for name, network in learner.networks.items():
+        _put(tensors, f"networks/{name}/", network.state_dict())
+    if average is not None:
+        _put(tensors, "average/", average.state_dict())
+    for name, optimizer in learner.optimizers.items():
+        state = optimizer.state_dict()
+        hyper[name] = state["param_groups"]
+        for index, values in state["state"].items():
+            _put(tensors, f"optimizers/{name}/{index}/", {k: torch.as_tensor(v) for k, v in values.items()})
+    _put(tensors, "extra/", learner.extra_state())
+    for name, values in history.values.items():
+        tensors[f"history/{name}/step"] = torch.tensor(history.steps[name], dtype=torch.int64)
+        tensors[f"history/{name}/value"] = torch.tensor(values, dtype=torch.float64)
+    metadata = {
+        "format": f"genbench-checkpoint-{FORMAT}",
+        "counters": json.dumps(asdict(counters)),
+        "param_groups": json.dumps(hyper),
+    }
+    with whole_file(path) as part:
+        save_file(tensors, part, metadata=metadata)
+
+
+def load(path: Path, learner: Learner, average: WeightAverage | None) -> tuple[Counters, History]:
+    """Put a checkpoint back into a freshly built learner (and its average).
+
+    Raises:
+        DataError: when the file is damaged, of another format, or does not fit the learner.
+    """
+    tensors, metadata = _read(path)
+    try:
+        for name, network in learner.networks.items():
+            network.load_state_dict(_take(tensors, f"networks/{name}/"))
+        if average is not None:
+            average.load_state_dict(_take(tensors, "average/"))
+        groups = json.loads(metadata["param_groups"])
+        for name, optimizer in learner.optimizers.items():
+            _load_optimizer(optimizer, _take(tensors, f"optimizers/{name}/"), groups[name])
+        learner.load_extra_state(_take(tensors, "extra/"))
+        counters = Counters(**json.loads(metadata["counters"]))
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: the checkpoint does not fit this family's code ({reason}): delete it") from error
+    history = History()
+    for key, steps in _take(tensors, "history/").items():
+        name, _, kind = key.rpartition("/")
+        target = history.steps if kind == "step" else history.values
+        target[name] = steps.tolist()
+    return counters, history
+
+
+def _put(tensors: dict[str, Tensor], prefix: str, state: Mapping[str, Tensor]) -> None:
+    for key, value in state.items():
+        tensors[prefix + key] = value.detach().to("cpu", copy=True).contiguous()
+
+
+def _take(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DataError(f"{path}: damaged checkpoint ({error}): delete it") from error
+    if metadata.get("format") != f"genbench-checkpoint-{FORMAT}":
+        raise DataError(f"{path}: not a genbench checkpoint of format {FORMAT}: delete it")
+    return tensors, metadata
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor], groups: list[dict[str, Any]]) -> None:
+    """Restore moments in the parameters' own memory layout, which the arithmetic's last bits depend on."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in flat.items():
+        index, _, name = key.partition("/")
+        parameter = parameters[int(index)]
+        laid_out = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+        state.setdefault(int(index), {})[name] = laid_out.detach()
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,105 @@
+"""Families, datasets and metrics, found by entry points, so that a stranger's count as much as ours."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Literal, cast
+
+from genbench.errors import ConfigError, PluginError
+
+if TYPE_CHECKING:
+    from genbench.api import Family, Preset
+    from genbench.data.base import Dataset
+    from genbench.metrics.base import Metric
+
+Kind = Literal["families", "datasets", "metrics"]
+_SINGULAR = {"families": "family", "datasets": "dataset", "metrics": "metric"}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A plug-in that is installed and cannot be imported, with the reason in one line."""
+
+    name: str
+    reason: str
+
+
+def names(kind: Kind) -> list[str]:
+    """All registered names of a kind, sorted; nothing is imported."""
+    return sorted(_registered(kind))
+
+
+def family(name: str) -> Family:
+    """The family of that name.
+
+    Raises:
+        PluginError: when there is none (with the nearest name) or its import fails (with the cause).
+    """
+    return cast("Family", _load("families", name))
+
+
+def dataset(name: str) -> Dataset:
+    """The data set of that name. Raises `PluginError` as `family` does."""
+    return cast("Dataset", _load("datasets", name))
+
+
+def metric(name: str) -> Metric:
+    """The metric of that name. Raises `PluginError` as `family` does."""
+    return cast("Metric", _load("metrics", name))
+
+
+def available(kind: Kind) -> tuple[dict[str, object], list[Broken]]:
+    """Everything of a kind that imports, by name, and what does not."""
+    good: dict[str, object] = {}
+    broken: list[Broken] = []
+    for name in names(kind):
+        try:
+            good[name] = _load(kind, name)
+        except PluginError as error:
+            broken.append(Broken(name, str(error)))
+    return good, broken
+
+
+def find_preset(name: str) -> list[tuple[str, Preset]]:
+    """Every (family name, preset) that has a preset of this name."""
+    families, _ = available("families")
+    found = []
+    for family_name, instance in families.items():
+        presets = cast("Family", instance).presets
+        if name in presets:
+            found.append((family_name, presets[name]))
+    return found
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """A half sentence with the closest choice and the list: ``did you mean 'ddpm'? (cgan, dann, ddpm)``."""
+    options = sorted(choices)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}(known: {', '.join(options) or 'none'})"
+
+
+def check_choice(what: str, name: str, choices: Iterable[str]) -> None:
+    """Raise `ConfigError` naming the nearest choice unless ``name`` is one of ``choices``."""
+    options = list(choices)
+    if name not in options:
+        raise ConfigError(f"unknown {what} {name!r}: {nearest(name, options)}")
+
+
+def _registered(kind: Kind) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"genbench.{kind}")}
+
+
+def _load(kind: Kind, name: str) -> object:
+    registered = _registered(kind)
+    if name not in registered:
+        raise PluginError(f"unknown {_SINGULAR[kind]} {name!r}: {nearest(name, registered)}")
+    point = registered[name]
+    try:
+        return point.load()()
+    except Exception as error:  # whatever a stranger's module raises must not take the others down
+        cause = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise PluginError(f"{_SINGULAR[kind]} {name!r} ({point.value}) cannot be loaded: {cause}") from error

@@ -1,0 +1,176 @@
+"""What people ask for: runs and comparisons as validated models, read from TOML or from flags."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from genbench.errors import ConfigError
+from genbench.plugins import nearest
+
+Model = TypeVar("Model", bound=BaseModel)
+
+DEFAULT_PICTURES = {"smoke": 100, "quick": 1000}
+"""Pictures generated for FID by preset; other presets generate `MANY_PICTURES`. Never more than there are real ones."""
+MANY_PICTURES = 5000
+DEFAULT_LIST_PICTURES = {"smoke": 32, "quick": 320}
+"""Pictures generated for each condition list by preset; other presets generate `MANY_LIST_PICTURES`."""
+MANY_LIST_PICTURES = 640
+
+
+class Spec(BaseModel):
+    """Base of the models that files fill in: immutable, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSpec(Spec):
+    """Which data, at which size, from where."""
+
+    name: str = Field("digits", description="a data set from `genbench ls datasets`, or source:target for adaptation")
+    resolution: int | None = Field(None, ge=4, le=1024, description="pixels on a side; default: the data set's own")
+    root: Path | None = Field(None, description="folder with the files, where they are not built in")
+    download: bool = Field(False, description="allow fetching from the data set's own home")
+    augment: Literal["none", "flip"] = Field("none", description="augmentation of training batches")
+
+
+class EvaluationSpec(Spec):
+    """What is generated for scoring, and which scores."""
+
+    pictures: int | None = Field(None, ge=2, description="pictures for FID; default by preset")
+    list_pictures: int | None = Field(None, ge=1, description="pictures for each condition list; default by preset")
+    metrics: tuple[str, ...] = Field((), description="names from `genbench ls metrics`; default: all that fit the task")
+    inception_weights: Path | None = Field(None, description="Inception-v3 weights for FID; default: GENBENCH_HOME")
+    lab_checkpoint: Path | None = Field(None, description="the lab's ResNet-18 checkpoint.pth for i-CLEVR")
+
+
+class RowSpec(Spec):
+    """One model under comparison: a family, a preset, and what is changed in it."""
+
+    family: str
+    preset: str = "quick"
+    label: str | None = Field(None, description="the row's name in tables; default: the family's")
+    budget: str | None = Field(
+        None, description="e.g. 200kimg, 5000steps, 20epochs, 120s, 2e14flop; default: the preset's"
+    )
+    train: dict[str, Any] = Field(default_factory=dict, description="changes to the family's training configuration")
+    sample: dict[str, Any] = Field(default_factory=dict, description="changes to its sampling configuration")
+
+
+class RunSpec(RowSpec):
+    """One run: a row at one repetition, on given data."""
+
+    data: DataSpec = DataSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+    repetition: int = Field(0, ge=0, description="the seed is derived from it")
+    device: str = "auto"
+    precision: str = "auto"
+
+
+class ComparisonSpec(Spec):
+    """A table: rows on the same data, each repeated with the same seeds."""
+
+    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="folder under results/")
+    rows: tuple[RowSpec, ...] = Field(min_length=1)
+    data: DataSpec = DataSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+    seeds: int = Field(3, ge=1, le=1000, description="repetitions of every row")
+    budget: str | None = Field(None, description="the same budget for every row")
+    device: str = "auto"
+    precision: str = "auto"
+
+    def run_spec(self, row: RowSpec, repetition: int) -> RunSpec:
+        """The run for one row and repetition."""
+        values = row.model_dump()
+        values["budget"] = self.budget or row.budget
+        return RunSpec(
+            **values,
+            data=self.data,
+            evaluation=self.evaluation,
+            repetition=repetition,
+            device=self.device,
+            precision=self.precision,
+        )
+
+
+def validate(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
+    """Build ``model`` from ``values``.
+
+    Raises:
+        ConfigError: one line naming ``where``, the key, what is wrong with it and, for an unknown key, the nearest one.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_first_problem(model, error)}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: when it is missing, unreadable or malformed, naming the file and, where known, the line.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not a UTF-8 text file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def parse_assignments(assignments: list[str]) -> dict[str, dict[str, Any]]:
+    """Turn ``["train.lr=1e-3", "sample.eta=0.5"]`` into ``{"train": {"lr": 0.001}, "sample": {"eta": 0.5}}``.
+
+    The right-hand side is read as a TOML value; what is none is taken as a string.
+
+    Raises:
+        ConfigError: when an assignment is not of the form ``train.KEY=VALUE`` or ``sample.KEY=VALUE``.
+    """
+    result: dict[str, dict[str, Any]] = {"train": {}, "sample": {}}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        part, dot, name = key.strip().partition(".")
+        if not equals or not dot or part not in result or not name:
+            raise ConfigError(f"--set {assignment!r} is not understood: write train.KEY=VALUE or sample.KEY=VALUE")
+        try:
+            result[part][name] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            result[part][name] = text.strip()
+    return result
+
+
+def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    key = ".".join(str(part) for part in first["loc"]) or "(top level)"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, first["loc"][:-1])
+        return f"unknown key {key!r}: {nearest(str(first['loc'][-1]), known)}{more}"
+    value = first.get("input")
+    shown = "" if isinstance(value, dict | list) or first["type"] == "missing" else f" (got {value!r:.80})"
+    return f"{key}: {first['msg']}{shown}{more}"
+
+
+def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Field names of the model that ``path`` leads to, looking through tuples and optionals."""
+    current = model
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = current.model_fields.get(part)
+        if field is None:
+            return []
+        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        nested = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if nested is None:
+            return []
+        current = nested
+    return list(current.model_fields)

@@ -1,0 +1,47 @@
+"""Fixtures: the command line in this process, with folders of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from genbench.cli import app
+from genbench.commands.exits import guarded
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Answer]
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One GENBENCH_HOME for the whole session, so that data is decoded once."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared_home: Path) -> Cli:
+    """Call genbench as from a shell, in an empty folder."""
+    monkeypatch.setenv("GENBENCH_HOME", str(shared_home))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str | Path) -> Answer:
+        capfd.readouterr()
+        code = guarded(lambda: app([str(argument) for argument in arguments], standalone_mode=False))
+        captured = capfd.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    return call

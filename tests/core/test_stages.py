@@ -1,0 +1,76 @@
+"""The stage store: computed once, reused, safe when interrupted or shared."""
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+
+from genbench.stages import StageStore
+
+
+def quiet() -> None:
+    """Nobody waits for the message."""
+
+
+def test_a_stage_is_computed_once(tmp_path: Path) -> None:
+    calls = []
+
+    def compute(folder: Path) -> dict[str, int]:
+        calls.append(folder)
+        return {"answer": 42}
+
+    store = StageStore(tmp_path)
+    first = store.obtain("train", "abc", compute, waiting=quiet)
+    second = StageStore(tmp_path).obtain("train", "abc", compute, waiting=quiet)
+    assert (first.reused, second.reused) == (False, True)
+    assert first.record == second.record == {"answer": 42}
+    assert len(calls) == 1
+
+
+def test_a_failed_stage_is_not_done_and_keeps_its_files(tmp_path: Path) -> None:
+    store = StageStore(tmp_path)
+
+    def fails(folder: Path) -> dict[str, int]:
+        (folder / "checkpoint").write_text("half way")
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        store.obtain("train", "abc", fails, waiting=quiet)
+    assert store.find("train", "abc") is None
+    seen = store.obtain("train", "abc", lambda f: {"text": (f / "checkpoint").read_text()}, waiting=quiet)
+    assert seen.record == {"text": "half way"}
+
+
+def test_a_damaged_record_means_not_done(tmp_path: Path) -> None:
+    store = StageStore(tmp_path)
+    folder = store.obtain("sample", "abc", lambda _: {"n": 1}, waiting=quiet).folder
+    (folder / "done.json").write_text('{"n": ')
+    assert store.find("sample", "abc") is None
+    assert store.obtain("sample", "abc", lambda _: {"n": 2}, waiting=quiet).record == {"n": 2}
+
+
+def _slowly(root: Path, results: "multiprocessing.Queue[tuple[bool, bool]]") -> None:
+    waited = []
+
+    def compute(folder: Path) -> dict[str, int]:
+        time.sleep(1.0)
+        with (folder / "times").open("a") as file:
+            file.write("x")
+        return {}
+
+    outcome = StageStore(root).obtain("train", "abc", compute, waiting=lambda: waited.append(1))
+    results.put((outcome.reused, bool(waited)))
+
+
+def test_two_processes_compute_a_stage_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    workers = [context.Process(target=_slowly, args=(tmp_path, results)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    outcomes = sorted(results.get(timeout=60) for _ in workers)
+    for worker in workers:
+        worker.join()
+    assert [reused for reused, _ in outcomes] == [False, True]
+    assert (tmp_path / "train" / "abc" / "times").read_text() == "x"
