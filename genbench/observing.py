@@ -14,6 +14,9 @@ class Observer:
     def run_started(self, number: int, total: int, label: str) -> None:
         """Run ``number`` of ``total`` begins."""
 
+    def run_reused(self, label: str) -> None:
+        """The run was in the store already."""
+
     def run_failed(self, label: str, reason: str) -> None:
         """A run failed; the others go on."""
 
@@ -39,6 +42,10 @@ class Observers(Observer):
     def run_started(self, number: int, total: int, label: str) -> None:  # noqa: D102
         for observer in self._observers:
             observer.run_started(number, total, label)
+
+    def run_reused(self, label: str) -> None:  # noqa: D102
+        for observer in self._observers:
+            observer.run_reused(label)
 
     def run_failed(self, label: str, reason: str) -> None:  # noqa: D102
         for observer in self._observers:

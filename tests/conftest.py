@@ -40,7 +40,7 @@ def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_
 
     def call(*arguments: str | Path) -> Answer:
         capfd.readouterr()
-        code = guarded(lambda: app([str(argument) for argument in arguments], standalone_mode=False))
+        code = guarded(lambda: app([*map(str, arguments)], prog_name="genbench", standalone_mode=False))
         captured = capfd.readouterr()
         return Answer(code, captured.out, captured.err)
 

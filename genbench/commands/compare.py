@@ -1,0 +1,81 @@
+"""``genbench compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genbench.commands.output import print_json
+from genbench.comparing import compare
+from genbench.console import ProgressBars
+from genbench.errors import ConfigError, RunError
+from genbench.exporting import print_table, to_json, write_tables
+from genbench.specs import ComparisonSpec, read_toml, validate
+from genbench.tables import Comparison
+from genbench.workbench import Workbench
+
+
+def spec_from_flags(
+    families: list[str], preset: str | None, changes: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]
+) -> ComparisonSpec:
+    """A comparison of ``FAMILY`` or ``FAMILY:PRESET`` arguments; ``changes`` apply to every row."""
+    if not families:
+        raise ConfigError("no family given: name at least one, e.g. `genbench compare ddpm cgan`")
+    rows: list[dict[str, Any]] = []
+    for argument in families:
+        family, colon, own = argument.partition(":")
+        rows.append({"family": family, "preset": own if colon else preset or "quick", **changes})
+    return validate(ComparisonSpec, {**common, "rows": rows}, "compare")
+
+
+def spec_from_file(path: Path, *, given: set[str], flags: Mapping[str, Any]) -> ComparisonSpec:
+    """A comparison from a TOML file; options given on the command line take precedence over it."""
+    values = read_toml(path)
+    spec = validate(ComparisonSpec, values, str(path))
+    changes: dict[str, Any] = {
+        key: flags[key] for key in ("name", "seeds", "budget", "device", "precision") if key in given
+    }
+    data = {key: value for key, value in flags["data"].items() if _OPTION.get(key, key) in given}
+    evaluation = {key: value for key, value in flags["evaluation"].items() if key in given}
+    merged = {
+        **spec.model_dump(),
+        **changes,
+        "data": {**spec.data.model_dump(), **data},
+        "evaluation": {**spec.evaluation.model_dump(), **evaluation},
+    }
+    return validate(ComparisonSpec, merged, str(path))
+
+
+_OPTION = {"name": "dataset", "root": "data_root"}
+
+
+def run_comparison(spec: ComparisonSpec, *, results: Path, output: str, quiet: bool, command: str) -> None:
+    """Run, write the files, print the table on stdout.
+
+    Raises:
+        RunError: after everything is printed and written, when a run failed.
+    """
+    with ProgressBars(quiet=quiet) as bars:
+        bench = Workbench(results, bars)
+        compared = compare(spec, bench, command=command)
+        table = compared.table
+        files = write_tables(table, results / table.name)
+        if compared.samples:
+            sheet = compared.task.sheet(compared.samples, results / table.name / "samples.png", title=table.title)
+            files |= {"samples": sheet} if sheet else {}
+    print_comparison(table, files, output)
+    for path in files.values():
+        bars.say(f"wrote {path}")
+    bars.say(f"runs are in {bench.store.address}; `genbench ui --results {results}` opens them")
+    failed = sum(row.failed for row in table.rows)
+    if failed:
+        raise RunError(f"{failed} of {sum(row.seeds for row in table.rows)} runs failed; the table counts them")
+
+
+def print_comparison(table: Comparison, files: Mapping[str, Path], output: str) -> None:
+    """Print a table on stdout as ``table``, ``json``, ``csv``, ``md`` or ``latex``."""
+    if output == "json":
+        print_json(to_json(table, {name: str(path) for name, path in files.items()}))
+    else:
+        print_table(table, output)

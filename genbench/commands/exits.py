@@ -1,0 +1,48 @@
+"""Exit codes: 0 done, 1 a run failed or a check is not met, 2 usage or bad input, 130 interrupted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from genbench.errors import GenbenchError
+
+INTERRUPTED = 130
+
+
+def guarded(call: Callable[[], Any]) -> int:
+    """Run a command; turn what it raises into one line on stderr and an exit code."""
+    try:
+        result = call()
+    except GenbenchError as error:
+        _complain(str(error))
+        return error.exit_code
+    except typer.Exit as error:
+        return error.exit_code
+    except typer.TyperException as error:
+        _complain(_usage(error))
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("interrupted; the same command again goes on where it stopped")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What is wrong with the command line, and whose help says more."""
+    message = str(getattr(error, "format_message", error.__str__)())
+    context = getattr(error, "ctx", None)
+    return f"{message} (see `{context.command_path} --help`)" if context else message
+
+
+def _complain(message: str) -> None:
+    line = " ".join(message.split())
+    print(f"genbench: {line}", file=sys.stderr)

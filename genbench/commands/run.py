@@ -1,0 +1,74 @@
+"""``genbench run``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genbench import plugins
+from genbench.commands.output import print_json, print_rows
+from genbench.console import ProgressBars
+from genbench.errors import ConfigError
+from genbench.specs import RunSpec, read_toml, validate
+from genbench.workbench import Finished, Workbench
+
+
+def spec_from_flags(
+    what: str,
+    *,
+    preset: str | None,
+    changes: Mapping[str, Mapping[str, Any]],
+    data: Mapping[str, Any],
+    rest: Mapping[str, Any],
+) -> RunSpec:
+    """What to run: a TOML file as it stands, else a family, ``FAMILY:PRESET`` or a recipe's name, with flags."""
+    if what.endswith(".toml"):
+        return validate(RunSpec, read_toml(Path(what)), what)
+    family, preset = find_recipe(what, preset)
+    chosen = plugins.family(family)
+    plugins.check_choice(f"preset of {family}", preset, chosen.presets)
+    recipe = chosen.presets[preset]
+    data = {
+        **data,
+        "name": data["name"] or recipe.dataset or "digits",
+        "resolution": data["resolution"] or (recipe.resolution if data["name"] in (None, recipe.dataset) else None),
+    }
+    return validate(RunSpec, {"family": family, "preset": preset, "data": data, **changes, **rest}, "run")
+
+
+def find_recipe(what: str, preset: str | None) -> tuple[str, str]:
+    """Family and preset for ``FAMILY``, ``FAMILY:PRESET`` or the name of a preset that only one family has."""
+    family, colon, own = what.partition(":")
+    if colon:
+        return family, own
+    if family in plugins.names("families"):
+        return family, preset or "quick"
+    owners = [name for name, _ in plugins.find_preset(what)]
+    if len(owners) == 1:
+        return owners[0], what
+    if owners:
+        raise ConfigError(f"{what!r} is a preset of {', '.join(owners)}: write FAMILY:{what}")
+    raise ConfigError(f"unknown family or recipe {what!r}: {plugins.nearest(what, plugins.names('families'))}")
+
+
+def run_one(spec: RunSpec, *, results: Path, output: str, quiet: bool) -> None:
+    """Run it and print its measures on stdout."""
+    with ProgressBars(quiet=quiet) as bars:
+        bench = Workbench(results, bars)
+        planned = bench.plan(spec)
+        bench.announce(1, 1, planned)
+        finished = bench.execute(planned)
+    print_measures(finished, output)
+    bars.say(f"run {finished.id[:8]} ({finished.record['label']}) is in {bench.store.address}")
+
+
+def print_measures(finished: Finished, output: str) -> None:
+    """Print a run's measures: JSON has their identities, table and CSV one line each."""
+    metrics = finished.record["metrics"]
+    if output == "json":
+        keys = ("schema", "label", "task", "family", "preset", "dataset", "resolution", "repetition", "budget")
+        print_json({**{key: finished.record[key] for key in keys}, "id": finished.id, "metrics": metrics})
+    else:
+        rows = [{"metric": name, **entry} for name, entry in metrics.items()]
+        print_rows(rows, ["metric", "value", "ceiling"], output)

@@ -1,0 +1,105 @@
+"""What the terminal shows while runs go on: progress on stderr, one line for what is finished."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from genbench.observing import Observer, Stage
+
+_VERBS: dict[Stage, str] = {
+    "data": "prepare data",
+    "evaluators": "train evaluator",
+    "train": "train",
+    "sample": "sample",
+    "evaluate": "evaluate",
+}
+
+
+class _Rate(ProgressColumn):
+    """Units a second, or the rate that the stage itself reports."""
+
+    def render(self, task: Task) -> Text:
+        """The rate as text."""
+        rate = task.fields.get("rate", "")
+        if not rate and task.speed is not None and task.fields.get("unit") != "budget":
+            rate = f"{task.speed:,.0f} {task.fields.get('unit', '')}/s"
+        return Text(rate, style="cyan")
+
+
+class ProgressBars(Observer):
+    """Progress bars on a terminal; plain lines when stderr is a file; nothing when quiet."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._quiet = quiet
+        self._live = self._console.is_terminal and not quiet
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            transient=True,
+            disable=not self._live,
+        )
+        self._task: TaskID | None = None
+        self._stage: Stage | None = None
+        self._prefix = ""
+        self._since = time.monotonic()
+
+    def __enter__(self) -> ProgressBars:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line on stderr, unless quiet."""
+        if not self._quiet:
+            self._console.print(escape(text), soft_wrap=True)
+
+    def run_started(self, number: int, total: int, label: str) -> None:  # noqa: D102
+        self._prefix = f"[{number}/{total}] {label}"
+
+    def run_reused(self, label: str) -> None:  # noqa: D102
+        self.say(f"{self._prefix or label}: found in the store")
+
+    def run_failed(self, label: str, reason: str) -> None:  # noqa: ARG002, D102
+        self._close()
+        self._console.print(f"failed: {escape(reason)}", style="red", soft_wrap=True)
+
+    def stage_started(self, stage: Stage, total: float, unit: str) -> None:  # noqa: D102
+        if self._stage == stage:
+            return
+        self._close()
+        self._stage, self._since = stage, time.monotonic()
+        description = f"{self._prefix} · {_VERBS[stage]}" if self._prefix else _VERBS[stage]
+        self._task = self._progress.add_task(escape(description), total=total, unit=unit)
+
+    def stage_progress(self, stage: Stage, done: float, rate: str = "") -> None:  # noqa: D102
+        if self._task is not None and stage == self._stage:
+            self._progress.update(self._task, completed=done, rate=rate)
+
+    def stage_finished(self, stage: Stage, *, reused: bool) -> None:  # noqa: D102
+        started = stage == self._stage
+        self._close()
+        if stage in ("data", "evaluators") and not started:
+            return
+        took = "reused" if reused and stage not in ("data", "evaluators") else f"{time.monotonic() - self._since:.1f} s"
+        self.say(f"{self._prefix or 'genbench'} · {_VERBS[stage]}: {took}")
+        self._since = time.monotonic()
+
+    def _close(self) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._stage = None

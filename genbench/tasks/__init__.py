@@ -1,0 +1,1 @@
+"""What can be compared: one module a task, behind one interface."""

@@ -1,0 +1,268 @@
+"""The task ``generation``: make pictures for given conditions; score pictures with frozen classifiers and FID."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from genbench import plugins
+from genbench.api import GenerativeLearner, Learner, Task
+from genbench.data import Batches, DataRequest, ImageData, load, to_uint8
+from genbench.data.base import UInt8Array
+from genbench.data.loader import Augment
+from genbench.errors import ConfigError, RunError
+from genbench.evaluators import Evaluators
+from genbench.exporting.sheets import contact_sheet
+from genbench.files import whole_file
+from genbench.hashing import derive_seed
+from genbench.home import home
+from genbench.metrics.base import Metric, MetricContext, Pictures, Value
+from genbench.metrics.inception import find_weights
+from genbench.observing import Observer
+from genbench.planning import Plan
+from genbench.resources import EvaluationCounter, Stopwatch
+from genbench.specs import (
+    DEFAULT_LIST_PICTURES,
+    DEFAULT_PICTURES,
+    MANY_LIST_PICTURES,
+    MANY_PICTURES,
+    DataSpec,
+    EvaluationSpec,
+    RunSpec,
+)
+from genbench.training import Training
+
+FIDELITY = "fidelity"
+"""The picture set whose conditions are those of held-out pictures; FID is computed on it."""
+
+SHEET_COLUMNS = 10
+"""Conditions that a sheet of samples shows."""
+
+
+class Generation:
+    """Data opened for generation, with its evaluators."""
+
+    task: Task = "generation"
+
+    def __init__(self, data: ImageData, evaluators: Evaluators) -> None:
+        self.data = data
+        self.info = data.info
+        self.identity = data.identity
+        self.evaluators = evaluators
+
+    @classmethod
+    def open(cls, spec: DataSpec, evaluation: EvaluationSpec, device: torch.device, observer: Observer) -> Generation:
+        """Find, decode and cache the data. Raises `PluginError`, `ConfigError` or `DataError` in one line."""
+        dataset = plugins.dataset(spec.name)
+        request = DataRequest(resolution=spec.resolution, root=spec.root, download=spec.download)
+
+        def progress(done: int, total: int) -> None:
+            observer.stage_started("data", total, "pictures")
+            observer.stage_progress("data", done)
+
+        data = load(dataset, request, progress=progress)
+        observer.stage_finished("data", reused=True)
+
+        def training(role: str, done: int, total: int) -> None:  # noqa: ARG001
+            observer.stage_started("evaluators", total, "steps")
+            observer.stage_progress("evaluators", done)
+
+        evaluators = Evaluators(data, device=device, lab_checkpoint=evaluation.lab_checkpoint, progress=training)
+        return cls(data, evaluators)
+
+    def batches(self, *, batch_size: int, seed: int, device: torch.device, augment: Augment) -> Batches:
+        """Shuffled training pictures with their conditions."""
+        train = self.data.splits["train"]
+        return Batches(train.images, train.conditions, batch_size=batch_size, seed=seed, device=device, augment=augment)
+
+    def guide_hash(self) -> str:
+        """The guide's weights, by hash."""
+        return str(self.evaluators.guide.identity["weights"])
+
+    def guide(self, device: torch.device) -> nn.Module:
+        """The frozen guide."""
+        return self.evaluators.guide.module.to(device)
+
+    def condition_sets(self, spec: RunSpec) -> dict[str, UInt8Array]:
+        """The conditions to make pictures for: those of held-out pictures, and each list repeated."""
+        held_out = self.data.splits["test"].conditions
+        order = np.random.default_rng(derive_seed("held-out order") % 2**32).permutation(len(held_out))
+        wanted = spec.evaluation.pictures
+        if wanted is None:
+            wanted = min(DEFAULT_PICTURES.get(spec.preset, MANY_PICTURES), len(held_out))
+        sets = {FIDELITY: held_out[np.resize(order, wanted)]}
+        each = spec.evaluation.list_pictures or DEFAULT_LIST_PICTURES.get(spec.preset, MANY_LIST_PICTURES)
+        for name, conditions in self.data.condition_lists.items():
+            repeats = -(-each // len(conditions))
+            sets[name] = np.tile(conditions, (repeats, 1))
+        return sets
+
+    def sample_identity(self, spec: RunSpec) -> Mapping[str, Any]:
+        """How many pictures for which conditions."""
+        return {name: len(conditions) for name, conditions in self.condition_sets(spec).items()}
+
+    def metrics(self, spec: RunSpec) -> list[Metric]:
+        """The metrics asked for, or all that measure generation.
+
+        Raises:
+            ConfigError: a metric of another task. PluginError: unknown or broken metrics asked for by name.
+        """
+        if not spec.evaluation.metrics:
+            good, _ = plugins.available("metrics")
+            return [m for m in (cast(Metric, metric) for metric in good.values()) if m.task == self.task]
+        chosen = [plugins.metric(name) for name in spec.evaluation.metrics]
+        for metric in chosen:
+            if metric.task != self.task:
+                raise ConfigError(f"metric {metric.name!r} measures {metric.task}, not {self.task}: leave it out")
+        return chosen
+
+    def measure_identity(self, spec: RunSpec) -> Mapping[str, Any]:
+        """Metrics with their versions, and the weights of everything that scores."""
+        weights = find_weights(spec.evaluation.inception_weights)
+        return {
+            "metrics": {metric.name: metric.version for metric in self.metrics(spec)},
+            "evaluators": [
+                dict(evaluator.identity)
+                for evaluator in (self.evaluators.referee, self.evaluators.guide, *self.evaluators.extra)
+            ],
+            "inception": None if weights is None else [weights.name, weights.stat().st_size],
+        }
+
+    def produce(self, learner: Learner, plan: Plan, folder: Path, observer: Observer) -> Mapping[str, float]:
+        """Sample every picture set; return seconds and network evaluations a picture."""
+        generative = generator_of(learner, plan)
+        sets = self.condition_sets(plan.spec)
+        total = sum(len(conditions) for conditions in sets.values())
+        observer.stage_started("sample", total, "pictures")
+        clock, done = Stopwatch(plan.device), 0
+        averaged = learner.averaging.networks if learner.averaging else tuple(learner.networks)
+        with EvaluationCounter(learner.networks[name] for name in averaged) as counter:
+            for name, conditions in sets.items():
+                images = np.empty(self._shape(len(conditions)), dtype=np.uint8)
+                for start, chunk in _chunks(conditions, plan):
+                    clock.start()
+                    made = self._sample_chunk(generative, plan, chunk, derive_seed(plan.seed, "sample", name, start))
+                    clock.pause()
+                    images[start : start + len(chunk)] = made
+                    done += len(chunk)
+                    observer.stage_progress("sample", done)
+                _save_array(folder / f"{name}.images.npy", images)
+                _save_array(folder / f"{name}.conditions.npy", conditions)
+        return {
+            "sample_s": clock.seconds / total,
+            "evaluations": counter.pictures / total,
+            "pictures": total,
+        }
+
+    def sample(
+        self, training: Training, plan: Plan, conditions: UInt8Array, *, seed: int, observer: Observer
+    ) -> UInt8Array:
+        """Pictures uint8 [N, H, W, C] for any conditions uint8 [N, K], from a trained model and a seed of one's own."""
+        observer.stage_started("sample", len(conditions), "pictures")
+        with training.applied() as learner:
+            images = np.concatenate(
+                [
+                    self._sample_chunk(generator_of(learner, plan), plan, chunk, derive_seed("sample", seed, start))
+                    for start, chunk in _chunks(conditions, plan)
+                ]
+            )
+        observer.stage_finished("sample", reused=False)
+        return images
+
+    def pictures(self, folder: Path) -> dict[str, Pictures]:
+        """What `produce` wrote, memory-mapped."""
+        sets = {}
+        for path in sorted(folder.glob("*.images.npy")):
+            name = path.name.removesuffix(".images.npy")
+            conditions = np.load(folder / f"{name}.conditions.npy", allow_pickle=False)
+            sets[name] = Pictures(np.load(path, mmap_mode="r", allow_pickle=False), conditions)
+        return sets
+
+    def measure(self, plan: Plan, folder: Path, observer: Observer) -> Sequence[Value]:
+        """Score the pictures with every metric."""
+        return self.score(self.pictures(folder), self.metrics(plan.spec), plan.spec.evaluation, plan.device, observer)
+
+    def score(
+        self,
+        pictures: Mapping[str, Pictures],
+        metrics: Sequence[Metric],
+        evaluation: EvaluationSpec,
+        device: torch.device,
+        observer: Observer,
+        *,
+        reference: UInt8Array | None = None,
+    ) -> list[Value]:
+        """Score any pictures, ours or made elsewhere, against held-out pictures or a ``reference`` of one's own."""
+        context = MetricContext(
+            data=self.data,
+            pictures=pictures,
+            evaluators=self.evaluators,
+            device=device,
+            inception_weights=find_weights(evaluation.inception_weights),
+            reference=reference,
+            cache=home() / "features",
+        )
+        observer.stage_started("evaluate", len(metrics), "metrics")
+        values: list[Value] = []
+        for number, metric in enumerate(metrics, 1):
+            values += metric.compute(context)
+            observer.stage_progress("evaluate", number)
+        return values
+
+    def sheet(self, rows: Sequence[tuple[str, Path]], target: Path, *, title: str) -> Path | None:
+        """One row of pictures a folder, one column a condition; the same conditions and start noises in every row."""
+        name = next(iter(self.data.condition_lists), FIDELITY)
+        sets = [(label, self.pictures(folder)[name]) for label, folder in rows]
+        chosen = self._columns(sets[0][1].conditions)
+        titles = [self.describe(sets[0][1].conditions[index]) for index in chosen]
+        contact_sheet([(label, pictures.images[chosen]) for label, pictures in sets], titles, target, title=title)
+        return target
+
+    def describe(self, condition: UInt8Array) -> str:
+        """A condition in words, e.g. ``red cube + cyan sphere``."""
+        return " + ".join(self.info.conditions[index] for index in np.flatnonzero(condition))
+
+    def _columns(self, conditions: UInt8Array) -> list[int]:
+        """Which pictures a sheet shows: the first of each class, or of conditions spread over the list."""
+        if self.info.exclusive:
+            present = [int(np.argmax(conditions[:, k])) for k in range(conditions.shape[1]) if conditions[:, k].any()]
+            return present[:SHEET_COLUMNS]
+        distinct = np.unique(conditions, axis=0, return_index=True)[1]
+        spread = np.sort(distinct)[np.linspace(0, len(distinct) - 1, min(SHEET_COLUMNS, len(distinct))).astype(int)]
+        return [int(index) for index in spread]
+
+    def _sample_chunk(self, learner: GenerativeLearner, plan: Plan, conditions: UInt8Array, seed: int) -> UInt8Array:
+        generator = torch.Generator().manual_seed(seed)
+        condition = torch.from_numpy(np.array(conditions)).to(plan.device, torch.float32)
+        images = learner.sample(condition, plan.resolved.sample, generator=generator)
+        shape = (len(conditions), self.info.channels, self.info.resolution, self.info.resolution)
+        if tuple(images.shape) != shape:
+            raise RunError(f"family {plan.spec.family!r} sampled shape {tuple(images.shape)}, expected {shape}")
+        if not bool(images.isfinite().all()):
+            raise RunError(f"family {plan.spec.family!r} sampled pictures that are not finite")
+        return cast(UInt8Array, to_uint8(images).cpu().numpy())
+
+    def _shape(self, count: int) -> tuple[int, int, int, int]:
+        return (count, self.info.resolution, self.info.resolution, self.info.channels)
+
+
+def generator_of(learner: Learner, plan: Plan) -> GenerativeLearner:
+    """The learner as one that can sample. Raises `RunError` when the family lied about its task."""
+    if not isinstance(learner, GenerativeLearner):
+        raise RunError(f"family {plan.spec.family!r} says it generates, but its learner has no sample()")
+    return learner
+
+
+def _chunks(conditions: UInt8Array, plan: Plan) -> list[tuple[int, UInt8Array]]:
+    size = int(getattr(plan.resolved.sample, "batch_size", 256))
+    return [(start, conditions[start : start + size]) for start in range(0, len(conditions), size)]
+
+
+def _save_array(path: Path, array: UInt8Array) -> None:
+    with whole_file(path) as part, part.open("wb") as file:
+        np.save(file, array, allow_pickle=False)

@@ -1,0 +1,168 @@
+"""Where runs happen: a results folder with its stages and its store, and the data that is open."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from genbench.errors import DataError, Diverged, GenbenchError, PluginError
+from genbench.files import write_text
+from genbench.observing import Observer, Observers
+from genbench.planning import Plan, plan
+from genbench.precision import resolve_device
+from genbench.running import HISTORY, SHEET, WEIGHTS, Runner
+from genbench.specs import DataSpec, EvaluationSpec, RunSpec
+from genbench.tasks.base import OpenTask
+from genbench.tracking import RunLog, Store
+from genbench.training import Training
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is complete: its id in the store and its full record."""
+
+    id: str
+    record: dict[str, Any]
+
+
+class Workbench:
+    """Plans and executes runs under one results folder.
+
+    Args:
+        results: the folder; made when absent.
+        observer: told of progress.
+    """
+
+    def __init__(self, results: Path, observer: Observer | None = None) -> None:
+        self.results = results
+        self.store = Store(results)
+        self.runner = Runner(results)
+        self._observer = observer or Observer()
+        self._open: dict[tuple[DataSpec, EvaluationSpec, str], OpenTask] = {}
+
+    def plan(self, spec: RunSpec) -> Plan:
+        """Open the data (once) and derive the run's plan. Raises `GenbenchError` in one line for bad input."""
+        return plan(spec, self.open(spec.data, spec.evaluation, spec.device))
+
+    def open(self, data: DataSpec, evaluation: EvaluationSpec, device: str) -> OpenTask:
+        """The task for this data, opened once."""
+        key = (data, evaluation, device)
+        if key not in self._open:
+            self._open[key] = open_task(data, evaluation, device, self._observer)
+        return self._open[key]
+
+    def execute(self, planned: Plan) -> Finished:
+        """The finished run: found in the store, or run now.
+
+        Raises:
+            Diverged, RunError, GenbenchError: after the failure is recorded in the store.
+        """
+        found = self.store.find(planned.run_hash)
+        if found is not None:
+            self._observer.run_reused(planned.label)
+            return Finished(found, self.store.record(found))
+        log = self.store.begin(name=planned.label, tags=_tags(planned), params=_params(planned))
+        try:
+            record = self.runner.run(planned, Observers(log, self._observer))
+            self._deliver(log, planned, record)
+        except Diverged as error:
+            log.fail("diverged", str(error))
+            raise
+        except KeyboardInterrupt:
+            log.fail("interrupted", "interrupted from the keyboard")
+            raise
+        except GenbenchError as error:
+            log.fail("failed", str(error))
+            raise
+        except Exception as error:
+            log.fail("failed", f"{type(error).__name__}: {error}")
+            raise
+        return Finished(log.id, record)
+
+    def sample_folder(self, planned: Plan) -> Path | None:
+        """The folder of what a finished run made, if it is on this machine."""
+        found = self.runner.stages.find("sample", planned.sample_hash)
+        return found.folder if found else None
+
+    def trained(self, planned: Plan) -> Training:
+        """The trained networks of a run.
+
+        Raises:
+            DataError: when its training is not finished under this results folder.
+        """
+        found = self.runner.stages.find("train", planned.train_hash)
+        if found is None:
+            raise DataError(f"the weights of {planned.label!r} are not under {self.results}: run it here first")
+        return self.runner.trained(planned, found)
+
+    def announce(self, number: int, total: int, planned: Plan) -> None:
+        """Tell the observer which run comes next."""
+        self._observer.run_started(number, total, planned.label)
+
+    def report_failure(self, planned: Plan, error: GenbenchError) -> None:
+        """Tell the observer that a run failed."""
+        self._observer.run_failed(planned.label, str(error))
+
+    def _deliver(self, log: RunLog, planned: Plan, record: dict[str, Any]) -> None:
+        """Hand the record and the files that people and later commands want to the store."""
+        train = self.runner.stages.folder("train", planned.train_hash)
+        evaluate = self.runner.stages.folder("evaluate", planned.evaluate_hash)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            files = [
+                ("", write_text(folder / "spec.toml", spec_as_toml(planned.spec))),
+                ("", train / HISTORY),
+                ("", evaluate / SHEET),
+                ("checkpoint", train / WEIGHTS),
+            ]
+            log.finish(record, folder, [(where, path) for where, path in files if path.exists()])
+
+
+def spec_as_toml(spec: RunSpec) -> str:
+    """The specification as a file that ``genbench run`` reads back."""
+    return tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))
+
+
+def _tags(planned: Plan) -> dict[str, str]:
+    return {
+        "genbench.kind": "run",
+        "genbench.run": planned.run_hash,
+        "genbench.family": planned.spec.family,
+        "genbench.task": planned.task.task,
+        "genbench.dataset": planned.task.info.name,
+        "genbench.preset": planned.spec.preset,
+        "genbench.stage.train": planned.train_hash,
+        "genbench.stage.sample": planned.sample_hash,
+        "genbench.stage.evaluate": planned.evaluate_hash,
+        "genbench.status": "running",
+    }
+
+
+def _params(planned: Plan) -> dict[str, Any]:
+    resolved, info = planned.resolved, planned.task.info
+    return {
+        "family": planned.spec.family,
+        "preset": planned.spec.preset,
+        "dataset": info.name,
+        "resolution": info.resolution,
+        "repetition": planned.spec.repetition,
+        "seed": planned.seed,
+        "budget": str(resolved.budget),
+        "precision": planned.precision,
+        "device": planned.device.type,
+        **{f"train.{key}": value for key, value in resolved.train.model_dump(mode="json").items()},
+        **{f"sample.{key}": value for key, value in resolved.sample.model_dump(mode="json").items()},
+    }
+
+
+def open_task(data: DataSpec, evaluation: EvaluationSpec, device: str, observer: Observer) -> OpenTask:
+    """Open data for the task that its name stands for: ``source:target`` is adaptation, all else generation."""
+    if ":" in data.name:
+        raise PluginError(f"data {data.name!r}: adaptation pairs are not available")
+    from genbench.tasks.generation import Generation
+
+    return Generation.open(data, evaluation, resolve_device(device), observer)
