@@ -200,7 +200,7 @@ class Learner(ABC):
     ``batch.images.device``.
 
     Attributes:
-        networks: every module with state, by name. Parameters of all of them are counted and saved.
+        networks: every module with state, by name (no slashes). Parameters of all of them are counted and saved.
         optimizers: every optimiser, by name, over parameters of `networks`.
         averaging: which networks the core averages, or None.
         monitor: the entry of `step`'s result that training lowers (``genbench check`` looks whether it falls), or None

@@ -143,4 +143,7 @@ def plan(spec: RunSpec, task: OpenTask) -> Plan:
 
 def _at_resolution(preset: Preset, resolution: int) -> Mapping[str, Any]:
     fitting = [key for key in preset.at if key <= resolution]
-    return preset.at[max(fitting)] if fitting else {}
+    changes = preset.at[max(fitting)] if fitting else {}
+    for key in changes:
+        plugins.check_choice("key in a preset's changes by resolution", key, ("budget", "train", "sample"))
+    return changes

@@ -167,3 +167,13 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, damage: str) -> None:
     path.write_bytes({"truncate": content[: len(content) // 2], "text": b"not a checkpoint", "other": b""}[damage])
     with pytest.raises(DataError, match=r"checkpoint\.safetensors"):
         training(4, path)
+
+
+def test_flop_are_counted_around_a_gradient_penalty() -> None:
+    from genbench.resources import counted_flop
+
+    network, images = nn.Linear(3, 1), torch.ones(5, 3, requires_grad=True)
+    with counted_flop() as flop:
+        (slope,) = torch.autograd.grad(network(images).sum(), images, create_graph=True)
+    assert flop == [2 * 5 * 3 + 2 * 5 * 3]
+    assert torch.equal(slope, network.weight.detach().expand(5, 3))
