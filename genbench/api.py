@@ -278,6 +278,7 @@ class Family(ABC):
             that results of older code are not reused.
         trains_as: the name under which training results are kept. A family that only samples differently from another
             names that one here, and comparing both trains once.
+        oracle: for adaptation, whether the family is trained on the target's own labels, as an upper bound.
         TrainConfig, SampleConfig: the configuration models.
         presets: at least ``"smoke"`` (seconds), ``"quick"`` (minutes on two CPU cores) and ``"standard"`` (under an
             hour on one GPU).
@@ -288,6 +289,7 @@ class Family(ABC):
     task: ClassVar[Task]
     version: ClassVar[int] = 1
     trains_as: ClassVar[str | None] = None
+    oracle: ClassVar[bool] = False
     TrainConfig: ClassVar[type[TrainConfig]]
     SampleConfig: ClassVar[type[SampleConfig]] = SampleConfig
     presets: ClassVar[Mapping[str, Preset]]

@@ -91,7 +91,9 @@ def compare(
         list[str] | None, typer.Argument(help="Families, each FAMILY or FAMILY:PRESET; omit when --config is given.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A comparison in a TOML file.")] = None,
-    dataset: Dataset = "digits",
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", "-d", help="Default: digits, or digits:digits-m for adaptation.")
+    ] = None,
     resolution: Resolution = None,
     data_root: DataRoot = None,
     download: Download = False,

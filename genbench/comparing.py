@@ -147,6 +147,9 @@ _KNOWN: Mapping[str, tuple[str, str, Better, bool]] = {
 }
 _ORDER = list(_KNOWN)
 
+_EXTRACTORS = {"inception-v3-compat": "Inception-v3", "referee-features": "referee"}
+"""Short names of feature extractors, for headings."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -184,6 +187,8 @@ def _column(name: str, identity: Mapping[str, Any], key: str) -> Column:
     title, unit, better, shown = _KNOWN.get(stem) or _from_metric(stem)
     if part:
         title, shown = f"{title} ({part})", shown and stem == "accuracy"
+    if "extractor" in identity:
+        title = f"{title} ({_EXTRACTORS.get(str(identity['extractor']), identity['extractor'])})"
     suffix = key.removeprefix(name)
     note = ", ".join(f"{k} {v}" for k, v in identity.items() if k != "metric" and v is not None)
     return Column(key, title + suffix, unit=unit, better=better, identity=dict(identity), note=note, minor=not shown)

@@ -130,7 +130,7 @@ def counted_flop() -> Iterator[list[float]]:
     """Count the floating-point operations of the block's matrix products and convolutions into the yielded list."""
     result: list[float] = []
     counter = FlopCounterMode(display=False)
-    counter.mod_tracker = _OneModule()
+    counter.mod_tracker = _OneModule()  # type: ignore[assignment]
     with counter:
         yield result
     result.append(float(counter.get_total_flops()))

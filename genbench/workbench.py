@@ -9,7 +9,8 @@ from typing import Any
 
 import tomli_w
 
-from genbench.errors import DataError, Diverged, GenbenchError, PluginError
+from genbench import plugins
+from genbench.errors import DataError, Diverged, GenbenchError
 from genbench.files import write_text
 from genbench.observing import Observer, Observers
 from genbench.planning import Plan, plan
@@ -46,7 +47,8 @@ class Workbench:
 
     def plan(self, spec: RunSpec) -> Plan:
         """Open the data (once) and derive the run's plan. Raises `GenbenchError` in one line for bad input."""
-        return plan(spec, self.open(spec.data, spec.evaluation, spec.device))
+        task = self.open(spec.data, spec.evaluation, spec.device)
+        return plan(spec, task.oracle() if plugins.family(spec.family).oracle else task)
 
     def open(self, data: DataSpec, evaluation: EvaluationSpec, device: str) -> OpenTask:
         """The task for this data, opened once."""
@@ -161,8 +163,8 @@ def _params(planned: Plan) -> dict[str, Any]:
 
 def open_task(data: DataSpec, evaluation: EvaluationSpec, device: str, observer: Observer) -> OpenTask:
     """Open data for the task that its name stands for: ``source:target`` is adaptation, all else generation."""
-    if ":" in data.name:
-        raise PluginError(f"data {data.name!r}: adaptation pairs are not available")
+    from genbench.tasks.adaptation import Adaptation
     from genbench.tasks.generation import Generation
 
-    return Generation.open(data, evaluation, resolve_device(device), observer)
+    task = Adaptation if ":" in data.name else Generation
+    return task.open(data, evaluation, resolve_device(device), observer)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from genbench import plugins
 from genbench.commands.output import print_json
 from genbench.comparing import compare
 from genbench.console import ProgressBars
@@ -26,7 +27,13 @@ def spec_from_flags(
     for argument in families:
         family, colon, own = argument.partition(":")
         rows.append({"family": family, "preset": own if colon else preset or "quick", **changes})
-    return validate(ComparisonSpec, {**common, "rows": rows}, "compare")
+    data = {**common["data"], "name": common["data"]["name"] or default_data(rows[0]["family"])}
+    return validate(ComparisonSpec, {**common, "data": data, "rows": rows}, "compare")
+
+
+def default_data(family: str) -> str:
+    """The built-in data for what the family does."""
+    return "digits:digits-m" if plugins.family(family).task == "adaptation" else "digits"
 
 
 def spec_from_file(path: Path, *, given: set[str], flags: Mapping[str, Any]) -> ComparisonSpec:

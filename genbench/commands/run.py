@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genbench import plugins
+from genbench.commands.compare import default_data
 from genbench.commands.output import print_json, print_rows
 from genbench.console import ProgressBars
 from genbench.errors import ConfigError
@@ -31,7 +32,7 @@ def spec_from_flags(
     recipe = chosen.presets[preset]
     data = {
         **data,
-        "name": data["name"] or recipe.dataset or "digits",
+        "name": data["name"] or recipe.dataset or default_data(family),
         "resolution": data["resolution"] or (recipe.resolution if data["name"] in (None, recipe.dataset) else None),
     }
     return validate(RunSpec, {"family": family, "preset": preset, "data": data, **changes, **rest}, "run")

@@ -30,6 +30,9 @@ class OpenTask(Protocol):
     def batches(self, *, batch_size: int, seed: int, device: torch.device, augment: Augment) -> BatchSource:
         """Training batches."""
 
+    def oracle(self) -> OpenTask:
+        """The same task with the target's labels in the training batches, for upper bounds."""
+
     def guide_hash(self) -> str:
         """The guide's identity, for stage hashes."""
 

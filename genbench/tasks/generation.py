@@ -80,6 +80,10 @@ class Generation:
         train = self.data.splits["train"]
         return Batches(train.images, train.conditions, batch_size=batch_size, seed=seed, device=device, augment=augment)
 
+    def oracle(self) -> Generation:
+        """Raise `ConfigError`: generation has no labels that training must not see."""
+        raise ConfigError("oracle families are for adaptation: use source:target data")
+
     def guide_hash(self) -> str:
         """The guide's weights, by hash."""
         return str(self.evaluators.guide.identity["weights"])
