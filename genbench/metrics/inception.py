@@ -1,0 +1,126 @@
+"""Inception-v3 as FID means it: TensorFlow's network of 2015-12-05 with its resize, as torch-fidelity rebuilds it."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genbench.data.base import UInt8Array
+from genbench.errors import DataError
+from genbench.evaluators.store import tensors_hash
+from genbench.files import file_hash
+from genbench.home import home
+from genbench.metrics.base import Identity
+from genbench.metrics.features import Features
+
+FILE = "weights-inception-2015-12-05-6726825d.pth"
+"""torch-fidelity's name for its published file; the last part is the beginning of the file's SHA-256."""
+
+KNOWN_FILES = ("6726825d",)
+"""Beginnings of SHA-256 sums of files that are known: the published one."""
+
+KNOWN_TENSORS = ("sha256:5b1226f46541c27e",)
+"""`weights_hash`es that are known, however the file was made: conversions that kept the network's features."""
+
+LAYER = "2048"
+BATCH = 32
+_FC = {"fc.weight": (1008, 2048), "fc.bias": (1008,)}
+
+
+def find_weights(path: Path | None = None) -> Path | None:
+    """The file of Inception weights: ``path``, else ``inception/`` or the top of ``GENBENCH_HOME``, else None.
+
+    Raises:
+        DataError: when ``path`` is given but is no file.
+    """
+    if path is not None:
+        if not path.is_file():
+            raise DataError(f"{path}: there is no file of Inception weights: name {FILE} or leave it out")
+        return path
+    places = (home() / FILE, home() / "inception" / FILE)
+    return next((place for place in places if place.is_file()), None)
+
+
+def weights_hash(state: Mapping[str, Tensor]) -> str:
+    """Hash of the tensors that features depend on: without the classifier and the counters of batch norm."""
+    used = {k: v for k, v in state.items() if not k.startswith("fc.") and not k.endswith("num_batches_tracked")}
+    return tensors_hash(used)
+
+
+def load_state(path: Path) -> dict[str, Tensor]:
+    """The network's tensors, after checking that they are the known ones; no code in the file is run.
+
+    Raises:
+        DataError: when the file is missing or damaged, holds more than tensors, or is not a known network.
+    """
+    advice = f"get {FILE} as torch-fidelity publishes it"
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError):
+        raise DataError(f"{path}: not a file of tensors, and is not opened: {advice}") from None
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise DataError(f"{path}: not a state_dict of Inception-v3: {advice}")
+    found = weights_hash(state)
+    if found not in KNOWN_TENSORS and not file_hash(path).startswith(KNOWN_FILES):
+        raise DataError(f"{path}: these weights ({found}) are not the known Inception-v3: {advice}")
+    return dict(state)
+
+
+@dataclass(frozen=True)
+class InceptionExtractor:
+    """The 2,048 pooled features of Inception-v3, of pictures resized to 299×299 as TensorFlow 1 did."""
+
+    network: nn.Module
+    weights: str
+    device: torch.device
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device) -> InceptionExtractor:
+        """Build the network from a known file.
+
+        Raises:
+            DataError: when the file is not a known network.
+        """
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+        state = load_state(path)
+        found = weights_hash(state)
+        for name, shape in _FC.items():  # the classifier plays no part in features, and conversions may lack it
+            state.setdefault(name, torch.zeros(shape))
+        # torch-fidelity unpickles what it is given, so it is given what was just checked, never the file.
+        checked = io.BytesIO()
+        torch.save(state, checked)
+        checked.seek(0)
+        try:
+            network = FeatureExtractorInceptionV3(
+                "inception-v3-compat", [LAYER], feature_extractor_weights_path=checked
+            )
+        except RuntimeError as error:
+            raise DataError(f"{path}: does not fit Inception-v3: {str(error).splitlines()[0]}") from None
+        network.to(device, memory_format=torch.channels_last)
+        return cls(network, found, device)
+
+    @property
+    def identity(self) -> Identity:
+        """Extractor, weights and resize."""
+        return {"extractor": "inception-v3-compat", "weights": self.weights, "resize": "bilinear-tf1-299"}
+
+    def features(self, images: UInt8Array) -> Features:
+        """Features float32 [N, 2048] of images uint8 [N, H, W, C], C = 1 or 3; grey becomes three equal channels."""
+        colour = images if images.shape[-1] == 3 else np.repeat(images, 3, axis=-1)
+        parts = []
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+            for start in range(0, len(colour), BATCH):
+                pixels = torch.from_numpy(np.array(colour[start : start + BATCH])).to(self.device)
+                parts.append(self.network(pixels.permute(0, 3, 1, 2))[0].cpu().numpy())
+        return np.concatenate(parts)
