@@ -1,0 +1,161 @@
+"""Parts of the denoising networks. Feature maps are [N, C, H, W], embeddings [N, E]."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class GroupNorm(nn.GroupNorm):
+    """Group normalisation in float32, whose result has the input's type again.
+
+    On a CPU, normalising bfloat16 in place takes several times as long as the two casts and the float32 norm.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[N, C, H, W] → the same."""
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input.float()).to(input.dtype)
+
+
+def group_norm(channels: int, *, affine: bool = True) -> GroupNorm:
+    """Groups of about sixteen channels."""
+    groups = max(1, channels // 16)
+    while channels % groups:
+        groups -= 1
+    return GroupNorm(groups, channels, affine=affine)
+
+
+def scaled(layer: nn.Module, factor: float) -> nn.Module:
+    """The layer with its fresh weights scaled and its bias zeroed."""
+    with torch.no_grad():
+        for name, parameter in layer.named_parameters():
+            parameter.mul_(0 if name.endswith("bias") else factor)
+    return layer
+
+
+def sinusoidal_embedding(time: Tensor, width: int, *, fastest: float = 1000.0, periods: float = 10000.0) -> Tensor:
+    """Cosines and sines of the time at geometrically falling frequencies (Vaswani et al., 2017, section 3.5).
+
+    Args:
+        time: [N] in [0, 1].
+        width: even number of features.
+        fastest: angular frequency of the first pair; the last is slower by ``periods``.
+
+    Returns:
+        [N, width] float32.
+    """
+    half = width // 2
+    exponents = torch.arange(half, device=time.device, dtype=torch.float32) / half
+    angles = time.float()[:, None] * (fastest * periods**-exponents)
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+class ResidualBlock(nn.Module):
+    """Two normalised 3×3 convolutions around a short cut; the embedding enters between them.
+
+    Args:
+        inputs, outputs: channels.
+        embedding: width of the embedding.
+        adaptive: True to let the embedding scale and shift the second norm (adaptive group norm, Dhariwal & Nichol,
+            2021), False to add it to the features (Ho et al., 2020).
+        dropout: probability of dropping a feature before the second convolution.
+    """
+
+    def __init__(self, inputs: int, outputs: int, embedding: int, *, adaptive: bool, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.adaptive = adaptive
+        self.norm1 = group_norm(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.project = nn.Linear(embedding, outputs * (2 if adaptive else 1))
+        self.norm2 = group_norm(outputs)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = scaled(nn.Conv2d(outputs, outputs, 3, padding=1), 0.1)
+        self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """[N, inputs, H, W] → [N, outputs, H, W]."""
+        h = self.conv1(F.silu(self.norm1(x)))
+        entry = self.project(embedding)[:, :, None, None].to(h.dtype)
+        if self.adaptive:
+            scale, shift = entry.chunk(2, dim=1)
+            h = torch.addcmul(shift, self.norm2(h), 1 + scale)
+        else:
+            h = self.norm2(h + entry)
+        return cast(Tensor, self.shortcut(x) + self.conv2(self.dropout(F.silu(h))))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    """softmax(q·kᵀ/√D)·v over the keys that the mask allows (Vaswani et al., 2017, eq. 1).
+
+    Written out on a CPU, where torch's fused kernel takes six times as long for a hundred tokens.
+
+    Args:
+        q: [N, heads, L, D].
+        k, v: [N, heads, S, D].
+        mask: True where a key may be seen, broadcast to [N, heads, L, S].
+    """
+    if q.device.type != "cpu":
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    scores = q @ (k.transpose(-2, -1) / math.sqrt(q.shape[-1]))
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return scores.softmax(-1).to(v.dtype) @ v
+
+
+class SelfAttention(nn.Module):
+    """Every position looks at every other: multi-head attention with a short cut.
+
+    Args:
+        channels: of the feature map; a multiple of ``head``.
+        head: channels of one head.
+    """
+
+    def __init__(self, channels: int, *, head: int = 32) -> None:
+        super().__init__()
+        self.heads = channels // head
+        self.norm = group_norm(channels)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = scaled(nn.Linear(channels, channels), 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] → the same."""
+        n, c, height, width = x.shape
+        tokens = self.norm(x).permute(0, 2, 3, 1).reshape(n, height * width, c)
+        q, k, v = self.qkv(tokens).view(n, -1, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        mixed = attend(q, k, v).transpose(1, 2).reshape(n, height * width, c)
+        return x + cast(Tensor, self.out(mixed)).view(n, height, width, c).permute(0, 3, 1, 2)
+
+
+class CrossAttention(nn.Module):
+    """Every position looks at the conditions that are present, and at one token that stands for none.
+
+    Args:
+        channels: of the feature map; a multiple of ``head``.
+        conditions: K.
+        head: channels of one head.
+    """
+
+    def __init__(self, channels: int, conditions: int, *, head: int = 32) -> None:
+        super().__init__()
+        self.heads = channels // head
+        self.tokens = nn.Parameter(torch.randn(conditions + 1, channels) / math.sqrt(channels))
+        self.norm = group_norm(channels)
+        self.q = nn.Linear(channels, channels)
+        self.kv = nn.Linear(channels, 2 * channels)
+        self.out = scaled(nn.Linear(channels, channels), 0.1)
+
+    def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
+        """x [N, C, H, W] and conditions [N, K] in {0, 1} → [N, C, H, W]."""
+        n, c, height, width = x.shape
+        split = (self.heads, c // self.heads)
+        q = self.q(self.norm(x).permute(0, 2, 3, 1).reshape(n, height * width, c)).view(n, -1, *split).transpose(1, 2)
+        k, v = self.kv(self.tokens).view(-1, 2, *split).permute(1, 2, 0, 3)
+        present = F.pad(conditions, (0, 1), value=1.0)[:, None, None, :] > 0
+        k, v = (token.expand(n, -1, -1, -1) for token in (k, v))
+        mixed = attend(q, k, v, present).transpose(1, 2).reshape(n, -1, c)
+        return x + cast(Tensor, self.out(mixed)).view(n, height, width, c).permute(0, 3, 1, 2)

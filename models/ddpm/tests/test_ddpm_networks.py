@@ -1,0 +1,119 @@
+"""The U-Net: shapes, sizes, every parameter in use, every way of conditioning."""
+
+import pytest
+import torch
+from genbench_ddpm.networks.context_unet import ContextUNet
+from genbench_ddpm.networks.layers import CrossAttention, GroupNorm, SelfAttention, sinusoidal_embedding
+from genbench_ddpm.networks.unet import UNet
+
+CONDITIONINGS = ("add", "adagn", "concat", "cross-attention")
+K = 5
+
+
+def inputs(n, channels, resolution):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(n, channels, resolution, resolution, generator=generator)
+    conditions = (torch.rand(n, K, generator=generator) < 0.5).float()
+    return x, torch.linspace(0, 0.9, n), conditions
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("resolution", [16, 28, 32, 64])
+def test_output_has_the_shape_of_the_picture(resolution, channels, patch):
+    network = UNet(channels, K, resolution, size="xs", patch=patch)
+    x, time, conditions = inputs(2, channels, resolution)
+    assert network(x, time, conditions).shape == x.shape
+
+
+@pytest.mark.parametrize(("size", "millions"), [("xs", 1), ("s", 5), ("m", 20), ("l", 60)])
+def test_sizes_are_about_as_named(size, millions):
+    with torch.device("meta"):
+        counts = [
+            sum(p.numel() for p in UNet(3, 24, 32, size=size, patch=patch).parameters()) / 1e6 for patch in (1, 2)
+        ]
+    assert 0.7 * millions < min(counts)
+    assert max(counts) < 1.8 * millions
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_every_parameter_gets_a_gradient_at_once(conditioning):
+    network = UNet(1, K, 16, size="xs", patch=2, conditioning=conditioning)
+    x, time, conditions = inputs(4, 1, 16)
+    network(x, time, conditions).square().mean().backward()
+    idle = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not idle
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_time_and_conditions_change_the_output(conditioning):
+    network = UNet(1, K, 16, size="xs", conditioning=conditioning).eval()
+    x, time, conditions = inputs(2, 1, 16)
+    with torch.no_grad():
+        plain = network(x, time, conditions)
+        assert not torch.allclose(plain, network(x, time + 0.05, conditions), rtol=1e-3)
+        assert not torch.allclose(plain, network(x, time, 1 - conditions), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("resolution", "channels"), [(16, 1), (32, 3), (64, 3)])
+def test_context_unet_keeps_the_shape_and_uses_every_parameter(resolution, channels):
+    network = ContextUNet(channels, K, resolution, width=16)
+    x, time, conditions = inputs(3, channels, resolution)
+    output = network(x, time, conditions)
+    assert output.shape == x.shape
+    output.square().mean().backward()
+    assert not [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+
+
+def test_context_unet_looks_at_time_and_conditions():
+    network = ContextUNet(1, K, 16, width=8).eval()
+    x, time, conditions = inputs(2, 1, 16)
+    with torch.no_grad():
+        assert not torch.allclose(network(x, time, conditions), network(x, time + 0.3, conditions))
+        assert not torch.allclose(network(x, time, conditions), network(x, time, 1 - conditions))
+
+
+def test_pictures_of_a_batch_do_not_mix():
+    network = UNet(3, K, 16, size="xs", conditioning="cross-attention").eval()
+    x, time, conditions = inputs(3, 3, 16)
+    with torch.no_grad():
+        together = network(x, time, conditions)
+        alone = torch.cat([network(*(part[i : i + 1] for part in (x, time, conditions))) for i in range(3)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+
+
+def test_group_norm_in_bfloat16_is_the_float32_norm_rounded():
+    norm = GroupNorm(4, 32)
+    x = torch.randn(2, 32, 6, 6).to(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = norm(x.bfloat16())
+    assert found.dtype == torch.bfloat16
+    expected = torch.nn.functional.group_norm(x.bfloat16().float(), 4).bfloat16()
+    torch.testing.assert_close(found, expected)
+
+
+def test_self_attention_does_not_know_where_things_are():
+    """Permuting positions permutes the output: attention itself is blind to place."""
+    attention = SelfAttention(64).eval()
+    x = torch.randn(2, 64, 4, 4)
+    order = torch.randperm(16)
+    permuted = x.flatten(2)[:, :, order].view_as(x)
+    expected = attention(x).flatten(2)[:, :, order].view_as(x)
+    torch.testing.assert_close(attention(permuted), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_cross_attention_looks_only_at_conditions_that_are_present():
+    attention = CrossAttention(32, 3)
+    x = torch.randn(1, 32, 4, 4)
+    present = torch.tensor([[1.0, 0.0, 1.0]])
+    attention(x, present).square().sum().backward()
+    gradient = attention.tokens.grad
+    assert gradient is not None
+    assert gradient[[0, 2, 3]].abs().sum(1).min() > 0
+    assert not gradient[1].any()
+
+
+def test_time_embedding_tells_neighbouring_steps_apart_and_has_unit_pairs():
+    embedding = sinusoidal_embedding(torch.arange(1000) / 1000, 64)
+    assert (embedding.diff(dim=0).norm(dim=1) > 0.5).all()
+    torch.testing.assert_close(embedding.norm(dim=1), torch.full((1000,), 32**0.5))
