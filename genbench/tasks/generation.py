@@ -15,7 +15,7 @@ from genbench.api import GenerativeLearner, Learner, Task
 from genbench.data import Batches, DataRequest, ImageData, load, to_uint8
 from genbench.data.base import UInt8Array
 from genbench.data.loader import Augment
-from genbench.errors import ConfigError, RunError
+from genbench.errors import ConfigError, DataError, RunError
 from genbench.evaluators import Evaluators
 from genbench.exporting.sheets import contact_sheet
 from genbench.files import whole_file
@@ -71,6 +71,8 @@ class Generation:
         def training(role: str, done: int, total: int) -> None:  # noqa: ARG001
             observer.stage_started("evaluators", total, "steps")
             observer.stage_progress("evaluators", done)
+            if done >= total:
+                observer.stage_finished("evaluators", reused=False)
 
         evaluators = Evaluators(data, device=device, lab_checkpoint=evaluation.lab_checkpoint, progress=training)
         return cls(data, evaluators)
@@ -183,8 +185,11 @@ class Generation:
         sets = {}
         for path in sorted(folder.glob("*.images.npy")):
             name = path.name.removesuffix(".images.npy")
-            conditions = np.load(folder / f"{name}.conditions.npy", allow_pickle=False)
-            sets[name] = Pictures(np.load(path, mmap_mode="r", allow_pickle=False), conditions)
+            try:
+                conditions = np.load(folder / f"{name}.conditions.npy", allow_pickle=False)
+                sets[name] = Pictures(np.load(path, mmap_mode="r", allow_pickle=False), conditions)
+            except (OSError, ValueError, EOFError) as error:
+                raise DataError(f"{path}: damaged pictures ({error}): delete {folder} and run again") from error
         return sets
 
     def measure(self, plan: Plan, folder: Path, observer: Observer) -> Sequence[Value]:

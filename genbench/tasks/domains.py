@@ -1,0 +1,153 @@
+"""How far apart two domains' features are: as a number, and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from genbench.data.base import UInt8Array
+from genbench.errors import DataError
+from genbench.files import whole_file
+
+Features = npt.NDArray[np.floating[Any]]
+
+FIGURE_POINTS = 400
+"""Pictures of each domain that a figure shows."""
+
+_DOMAIN_COLOURS = ("#0072b2", "#d55e00")
+_DOMAIN_MARKERS = ("o", "^")
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Features [N, D] of pictures of both domains, and their class labels int64 [N]."""
+
+    label: str
+    source: Features
+    target: Features
+    source_labels: npt.NDArray[np.int64]
+    target_labels: npt.NDArray[np.int64]
+
+
+def proxy_a_distance(source: Features, target: Features) -> float:
+    """d̂_A = 2·(1 - 2ε), ε the error of a linear classifier that tells source from target features.
+
+    After S. Ben-David et al. (*Analysis of representations for domain adaptation*, NIPS 2006, section 4). The
+    classifier is logistic regression on standardised features, trained on every other picture of each domain, as many
+    of one as of the other; ε is its error on the rest. An ε above ½ is chance and counts as ½.
+
+    Args:
+        source: [N, D] with N ≥ 4, in an order that has nothing to do with classes.
+        target: [M, D] with M ≥ 4.
+
+    Returns:
+        0 when the domains cannot be told apart, 2 when they always can.
+
+    Raises:
+        DataError: when there are fewer than four pictures of a domain, or features that are not finite.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    n = min(len(source), len(target))
+    if n < 4:
+        raise DataError(f"the proxy A-distance needs at least four pictures of each domain, not {n}")
+    features = np.concatenate([source[:n], target[:n]]).astype(np.float64)
+    if not np.isfinite(features).all():
+        raise DataError("the learner's features are not finite numbers")
+    domains = np.repeat([0, 1], n)
+    training = np.tile(np.arange(n) % 2 == 0, 2)
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
+    classifier.fit(features[training], domains[training])
+    error = 1.0 - float(classifier.score(features[~training], domains[~training]))
+    return 2.0 * (1.0 - 2.0 * min(error, 0.5))
+
+
+def tsne(features: Features) -> npt.NDArray[np.float64]:
+    """t-SNE in the plane (L. van der Maaten and G. Hinton, JMLR 2008), [N, 2]: the same for the same features."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    values = features.astype(np.float64)
+    few = min(50, *values.shape)
+    if values.shape[1] > few:
+        values = PCA(few, svd_solver="full").fit_transform(values)
+    perplexity = min(30.0, max(1.0, (len(values) - 1) / 3))
+    embedded = TSNE(perplexity=perplexity, init="pca", max_iter=500, random_state=0).fit_transform(values)
+    return np.asarray(embedded, np.float64)
+
+
+def draw_domains(
+    rows: Sequence[Embedded], classes: Sequence[str], target: Path, *, names: Sequence[str], title: str
+) -> Path:
+    """Draw the features of each row by t-SNE, coloured by class on the left and by domain on the right.
+
+    Args:
+        rows: what to draw, one below the other.
+        classes: names in index order.
+        target: the PNG to write.
+        names: of source and target.
+        title: above everything.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 0.6 + 4.4 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    axes = figure.subplots(len(rows), 2, squeeze=False)
+    for row, (by_class, by_domain) in zip(rows, axes, strict=True):
+        parts = (row.source[:FIGURE_POINTS], row.target[:FIGURE_POINTS])
+        points = np.split(tsne(np.concatenate(parts)), [len(parts[0])])
+        labels = (row.source_labels[:FIGURE_POINTS], row.target_labels[:FIGURE_POINTS])
+        _by_class(by_class, points, labels, classes, names)
+        _by_domain(by_domain, points, names)
+        by_class.set_title(f"{row.label}: by class")
+        by_domain.set_title(f"{row.label}: by domain")
+        for axis in (by_class, by_domain):
+            axis.set(xticks=[], yticks=[])
+    with whole_file(target) as part:
+        figure.savefig(part, format="png", dpi=110)
+    return target
+
+
+def class_numbers(conditions: UInt8Array) -> npt.NDArray[np.int64]:
+    """One-hot rows [N, K] as class numbers [N]."""
+    numbers: npt.NDArray[np.int64] = np.asarray(conditions).argmax(axis=1).astype(np.int64)
+    return numbers
+
+
+def _by_class(
+    axis: Any,
+    points: Sequence[npt.NDArray[np.float64]],
+    labels: Sequence[npt.NDArray[np.int64]],
+    classes: Sequence[str],
+    names: Sequence[str],
+) -> None:
+    from matplotlib import colormaps
+    from matplotlib.lines import Line2D
+
+    colours = colormaps["tab10" if len(classes) <= 10 else "tab20"]
+    for domain, (places, numbers) in enumerate(zip(points, labels, strict=True)):
+        marker = _DOMAIN_MARKERS[domain]
+        axis.scatter(*places.T, c=colours(numbers % colours.N), marker=marker, s=14, alpha=0.8, linewidths=0)
+    shapes = [
+        Line2D([], [], marker=m, linestyle="", color="0.3", label=n)
+        for m, n in zip(_DOMAIN_MARKERS, names, strict=True)
+    ]
+    dots = [
+        Line2D([], [], marker="o", linestyle="", color=colours(k % colours.N), label=n) for k, n in enumerate(classes)
+    ]
+    axis.legend(handles=[*shapes, *dots[:20]], fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+
+
+def _by_domain(axis: Any, points: Sequence[npt.NDArray[np.float64]], names: Sequence[str]) -> None:
+    for places, colour, marker, name in zip(points, _DOMAIN_COLOURS, _DOMAIN_MARKERS, names, strict=True):
+        axis.scatter(*places.T, c=colour, marker=marker, s=14, alpha=0.6, linewidths=0, label=name)
+    axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)

@@ -1,0 +1,213 @@
+"""Training on labelled pictures, and adversarial adaptation to unlabelled ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genbench.api import AdaptationBatch, AdaptationLearner, Averaging, ConfigError, DataInfo, Diverged
+from genbench_dann.config import AdversarialConfig, CDANConfig, SupervisedConfig
+from genbench_dann.networks import build_extractor, feature_size, mlp
+from genbench_dann.reversal import reverse_gradient
+from genbench_dann.schedules import adaptation_factor, learning_rate_factor
+
+__all__ = ["CDANLearner", "DANNLearner", "SupervisedLearner", "random_shift"]
+
+Scalars = dict[str, Tensor | float]
+
+HEALTH_EVERY = 100
+"""Steps from one look at the domain classifier's health to the next."""
+DEAD_SPREAD = 1e-7
+"""Standard deviation of domain scores over a batch below which the domain classifier says nothing."""
+
+
+class SupervisedLearner(AdaptationLearner):
+    """A feature extractor and a label classifier, trained on the batch's labelled pictures alone."""
+
+    def __init__(self, config: SupervisedConfig, data: DataInfo) -> None:
+        if not data.exclusive:
+            raise ConfigError(f"{data.name} has sets of objects, not class labels: adaptation needs classes")
+        self.config = config
+        self.extractor = build_extractor(
+            config.network,
+            data.channels,
+            data.resolution,
+            width=config.width,
+            normalize=config.normalize,
+            standardize=config.standardize,
+        )
+        self.size = feature_size(self.extractor, data.channels, data.resolution)
+        self.classes = len(data.conditions)
+        self.classifier: nn.Module = mlp(self.size, config.classifier_hidden, self.classes, dropout=config.dropout)
+        self.networks = {"features": self.extractor, "classifier": self.classifier}
+        self.optimizer = self._make_optimizer({})
+        self.optimizers = {"all": self.optimizer}
+        if config.ema_decay:
+            self.averaging = Averaging(("features", "classifier"), config.ema_decay, config.ema_warmup)
+
+    def step(self, batch: AdaptationBatch, progress: float) -> Mapping[str, Tensor | float]:
+        """Take the cross-entropy of the labelled pictures downhill; the target's pictures are not looked at."""
+        rate = self._set_learning_rate(progress)
+        features = self.extractor(self._augmented(batch.source_images))
+        logits = self.classifier(features)
+        loss = F.cross_entropy(logits, batch.source_labels)
+        self._descend(loss)
+        accuracy = (logits.detach().argmax(1) == batch.source_labels).float().mean()
+        return {"loss": loss.detach(), "loss_class": loss.detach(), "class_accuracy": accuracy, "lr": rate}
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Class scores [N, K]."""
+        scores: Tensor = self.classifier(self.extractor(images))
+        return scores
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the extractor makes of the pictures, [N, D]."""
+        features: Tensor = self.extractor(images)
+        return features
+
+    def _augmented(self, images: Tensor) -> Tensor:
+        return random_shift(images, self.config.shift) if self.config.shift else images
+
+    def _make_optimizer(self, further: Mapping[str, tuple[nn.Module, float]]) -> torch.optim.Optimizer:
+        """One optimiser, one parameter group a network, each with its own μ₀."""
+        config = self.config
+        parts = {name: (network, config.learning_rate) for name, network in self.networks.items()} | dict(further)
+        groups = [{"params": list(part.parameters()), "lr": rate, "mu0": rate} for part, rate in parts.values()]
+        if config.optimizer == "adam":
+            return torch.optim.Adam(groups, betas=(config.momentum, 0.999), weight_decay=config.weight_decay)
+        return torch.optim.SGD(
+            groups, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
+        )
+
+    def _set_learning_rate(self, progress: float) -> float:
+        """Set each group to μ₀·(1+αp)^-β; return the feature extractor's."""
+        factor = learning_rate_factor(progress, alpha=self.config.mu_alpha, beta=self.config.mu_beta)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["mu0"] * factor
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _descend(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+
+
+class DANNLearner(SupervisedLearner):
+    """Domain-adversarial training of neural networks (Y. Ganin et al., JMLR 2016, equation 9 and algorithm 1).
+
+    With features f, label classifier y and domain classifier d, a step descends
+    CE(y(f(x_s)), labels) + ½·[BCE(d(R_λ f(x_s)), 0) + BCE(d(R_λ f(x_t)), 1)].
+    """
+
+    config: AdversarialConfig
+
+    def __init__(self, config: AdversarialConfig, data: DataInfo) -> None:
+        super().__init__(config, data)
+        self.domain: nn.Module = mlp(self._domain_inputs(), config.domain_hidden, 1, dropout=config.dropout)
+        self.optimizer = self._make_optimizer(
+            {"domain": (self.domain, config.domain_learning_rate or config.learning_rate)}
+        )
+        self.optimizers = {"all": self.optimizer}
+        self.networks = {**self.networks, "domain": self.domain}
+        self._steps = 0
+
+    def step(self, batch: AdaptationBatch, progress: float) -> Mapping[str, Tensor | float]:
+        """One step of all three networks.
+
+        Raises:
+            Diverged: when the domain classifier says the same of every picture, so that nothing adapts.
+        """
+        rate = self._set_learning_rate(progress)
+        strength = adaptation_factor(progress, gamma=self.config.gamma, maximum=self.config.lambda_max)
+        # Both domains at once: batch normalisation then sees the mixture whose statistics it will later be used with.
+        images = torch.cat([batch.source_images, batch.target_images])
+        source, target = self.extractor(self._augmented(images)).split(len(batch.source_images))
+        logits = self.classifier(source)
+        loss_class = F.cross_entropy(logits, batch.source_labels)
+        loss_domain, scores = self._domain_loss(source, target, logits, strength)
+        self._descend(loss_class + loss_domain)
+        self._check_health(scores)
+        return {
+            "loss": (loss_class + loss_domain).detach(),
+            "loss_class": loss_class.detach(),
+            "loss_domain": loss_domain.detach(),
+            "class_accuracy": (logits.detach().argmax(1) == batch.source_labels).float().mean(),
+            "domain_accuracy": ((scores > 0) == _is_target(len(source), len(target), scores).bool()).float().mean(),
+            "lambda": strength,
+            "lr": rate,
+        }
+
+    def extra_state(self) -> dict[str, Tensor]:
+        """How many steps were done: it decides when health is looked at."""
+        return {"steps": torch.tensor(self._steps)}
+
+    def load_extra_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take the number of steps back."""
+        self._steps = int(state["steps"])
+
+    def _domain_inputs(self) -> int:
+        """How many numbers the domain classifier sees of a picture."""
+        return self.size
+
+    def _domain_loss(self, source: Tensor, target: Tensor, logits: Tensor, strength: float) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Binary cross-entropy, both domains weighing the same, and detached scores [Ns + Nt] (positive: target)."""
+        scores = self.domain(reverse_gradient(torch.cat([source, target]), strength)).squeeze(1)
+        loss = F.binary_cross_entropy_with_logits(scores, _is_target(len(source), len(target), scores))
+        return loss, scores.detach()
+
+    def _check_health(self, scores: Tensor) -> None:
+        self._steps += 1
+        if self._steps % HEALTH_EVERY == 0 and float(scores.std()) < DEAD_SPREAD:
+            raise Diverged(
+                f"the domain classifier is dead: at step {self._steps} it gives every picture the same score, so "
+                "nothing adapts; lower train.lambda_max or train.domain_learning_rate"
+            )
+
+
+class CDANLearner(DANNLearner):
+    """Conditional adversarial adaptation (M. Long et al., NeurIPS 2018, equations 4 and 8).
+
+    The domain classifier sees the outer product of features and class probabilities, f ⊗ softmax(y(f)), so that classes
+    are aligned one by one. Pictures of which the label classifier is sure weigh more.
+    """
+
+    config: CDANConfig
+
+    def _domain_inputs(self) -> int:
+        return self.size * self.classes
+
+    def _domain_loss(self, source: Tensor, target: Tensor, logits: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+        probabilities = torch.cat([logits, self.classifier(target)]).softmax(1)
+        features = torch.cat([source, target])
+        joint = (probabilities.detach()[:, :, None] * features[:, None, :]).flatten(1)
+        scores = self.domain(reverse_gradient(joint, strength)).squeeze(1)
+        labels = _is_target(len(source), len(target), scores)
+        weights = self._weights(probabilities.detach(), len(source))
+        return F.binary_cross_entropy_with_logits(scores, labels, weights), scores.detach()
+
+    def _weights(self, probabilities: Tensor, sources: int) -> Tensor | None:
+        """w = 1 + e^{-H(p)}, with mean 1 within each domain."""
+        if not self.config.entropy_weighting:
+            return None
+        entropy = -(probabilities * probabilities.clamp_min(1e-12).log()).sum(1)
+        raw = 1 + torch.exp(-entropy)
+        return torch.cat([part / part.mean() for part in (raw[:sources], raw[sources:])])
+
+
+def random_shift(images: Tensor, most: int) -> Tensor:
+    """Move each picture [N, C, H, W] by up to ``most`` pixels along each axis, repeating its border."""
+    n, _, height, width = images.shape
+    padded = F.pad(images, (most,) * 4, mode="replicate")
+    dy, dx = torch.randint(2 * most + 1, (2, n, 1), device=images.device)
+    rows = dy + torch.arange(height, device=images.device)
+    columns = dx + torch.arange(width, device=images.device)
+    which = torch.arange(n, device=images.device)[:, None, None]
+    return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _is_target(sources: int, targets: int, like: Tensor) -> Tensor:
+    """Domain labels [Ns + Nt]: 0 for the source, 1 for the target."""
+    return torch.cat([like.new_zeros(sources), like.new_ones(targets)])

@@ -1,0 +1,117 @@
+"""Feature extractors and the two classifiers upon them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from genbench.api import ConfigError
+
+__all__ = ["EXTRACTORS", "ConvNet", "LeNet", "Normalization", "build_extractor", "feature_size", "mlp"]
+
+
+class Standardize(nn.Module):
+    """Bring each picture [N, C, H, W] to mean 0 and variance 1 over its pixels and channels."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(images, dim=(1, 2, 3), keepdim=True, correction=0)
+        return (images - mean) * (variance + 1e-4).rsqrt()
+
+
+Normalization = Literal["none", "batch", "instance"]
+"""``batch`` by the statistics of the training batch, ``instance`` by each picture's own: the same in both domains."""
+
+
+class LeNet(nn.Sequential):
+    """Two 5x5 convolutions, each with ReLU and 2x2 max-pooling (Y. Ganin et al., JMLR 2016, figure 4, MNIST).
+
+    Pictures [N, C, R, R], R ≥ 16, become features [N, D]: D = 48·4·4 at 16 and 28 pixels, 48·5·5 at 32. Below 24 pixels
+    the convolutions keep the size, so that as many places remain as at 28.
+
+    Args:
+        channels: 1 or 3.
+        resolution: R.
+        width: channels of the first convolution; the second has half as many again.
+        normalize: what follows each convolution.
+    """
+
+    def __init__(self, channels: int, resolution: int, *, width: int = 32, normalize: Normalization = "none") -> None:
+        padding = 2 if resolution < 24 else 0
+        layers: list[nn.Module] = []
+        for inputs, outputs in ((channels, width), (width, width * 3 // 2)):
+            layers.append(nn.Conv2d(inputs, outputs, 5, padding=padding, bias=normalize == "none"))
+            layers += _norm(normalize, outputs)
+            layers += [nn.ReLU(), nn.MaxPool2d(2)]
+        super().__init__(*layers, nn.Flatten())
+
+
+class ConvNet(nn.Sequential):
+    """Three stages of two 3x3 convolutions with normalisation and ReLU, for pairs as far apart as SVHN's.
+
+    Between stages the size halves by max-pooling; at the end features [N, 4·width] are averages over the picture.
+
+    Args:
+        channels: 1 or 3.
+        resolution: at least 16.
+        width: channels of the first stage; the second has twice, the third four times as many.
+        normalize: what follows each convolution; with ``none``, deep as this is, training is slow.
+    """
+
+    def __init__(self, channels: int, resolution: int, *, width: int = 32, normalize: Normalization = "batch") -> None:  # noqa: ARG002
+        layers: list[nn.Module] = []
+        inputs = channels
+        for stage, outputs in enumerate((width, 2 * width, 4 * width)):
+            layers += [nn.MaxPool2d(2)] if stage else []
+            for _ in range(2):
+                layers.append(nn.Conv2d(inputs, outputs, 3, padding=1, bias=normalize == "none"))
+                layers += _norm(normalize, outputs)
+                layers.append(nn.ReLU())
+                inputs = outputs
+        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+EXTRACTORS: Mapping[str, Callable[..., nn.Sequential]] = {"lenet": LeNet, "convnet": ConvNet}
+
+
+def build_extractor(
+    name: str, channels: int, resolution: int, *, width: int, normalize: Normalization, standardize: bool = False
+) -> nn.Module:
+    """The feature extractor of that name, from pictures [N, C, R, R] to features [N, D].
+
+    Raises:
+        ConfigError: when the pictures are too small.
+    """
+    if resolution < 16:
+        raise ConfigError(f"network {name!r} needs pictures of at least 16×16, not {resolution}×{resolution}")
+    network = EXTRACTORS[name](channels, resolution, width=width, normalize=normalize)
+    return nn.Sequential(Standardize(), *network) if standardize else network
+
+
+def feature_size(extractor: nn.Module, channels: int, resolution: int) -> int:
+    """D: how many features the extractor gives a picture."""
+    training = extractor.training
+    with torch.no_grad():
+        features: Tensor = extractor.eval()(torch.zeros(1, channels, resolution, resolution))
+    extractor.train(training)
+    return int(features.shape[1])
+
+
+def mlp(inputs: int, hidden: Sequence[int], outputs: int, *, dropout: float = 0.0) -> nn.Sequential:
+    """Linear layers of the given widths with ReLU (and dropout) between them."""
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(inputs, width), nn.ReLU()]
+        layers += [nn.Dropout(dropout)] if dropout else []
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+def _norm(kind: Normalization, channels: int) -> list[nn.Module]:
+    if kind == "batch":
+        return [nn.BatchNorm2d(channels)]
+    if kind == "instance":
+        return [nn.InstanceNorm2d(channels, affine=True)]
+    return []

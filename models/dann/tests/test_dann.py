@@ -1,0 +1,231 @@
+"""Gradient reversal, schedules, networks and learners."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from genbench_dann import CDAN, DANN, SourceOnly, TargetOnly
+from genbench_dann.config import AdversarialConfig, CDANConfig, SupervisedConfig
+from genbench_dann.learner import CDANLearner, DANNLearner, SupervisedLearner, random_shift
+from genbench_dann.networks import EXTRACTORS, Standardize, build_extractor, feature_size
+from genbench_dann.reversal import reverse_gradient
+from genbench_dann.schedules import adaptation_factor, learning_rate_factor
+from torch import Tensor, nn
+
+from genbench.api import AdaptationBatch, ConfigError, DataInfo, Diverged
+
+INFO = DataInfo("a:b", 16, 3, tuple("0123456789"), True, 100)
+SMALL = {"width": 4, "batch_size": 16, "classifier_hidden": (16,)}
+
+
+def batch(seed: int = 0, n: int = 16, gap: float = 0.8) -> AdaptationBatch:
+    """Two domains that differ in brightness; classes differ in where a bright column stands."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(10, (n,), generator=generator)
+    images = torch.randn(2 * n, 3, 16, 16, generator=generator) * 0.1
+    for k, label in enumerate(labels):
+        images[k, :, :, label + 3] += 1.0
+        images[n + k, :, :, labels[-1 - k] + 3] += 1.0
+    images[n:] -= gap
+    return AdaptationBatch(images[:n], labels, images[n:])
+
+
+# ------------------------------------------------------------------------------------------------------------ reversal
+
+
+def test_reversal_is_the_identity_forward_and_minus_lambda_backward():
+    x = torch.randn(4, 3, requires_grad=True)
+    y = reverse_gradient(x, 0.7)
+    assert torch.equal(y, x)
+    g = torch.randn(4, 3)
+    y.backward(g)
+    assert torch.equal(x.grad, -0.7 * g)
+
+
+def test_no_gradient_passes_at_lambda_zero():
+    x = torch.randn(5, requires_grad=True)
+    reverse_gradient(x, 0.0).square().sum().backward()
+    assert torch.equal(x.grad, torch.zeros(5))
+
+
+def test_second_order_is_right():
+    """d/dx of (-λ·∂f(R x)/∂x): for f = Σ x³, the first gradient is -3λx² and its own is -6λx, reversed once more."""
+    x = torch.tensor([1.0, -2.0], requires_grad=True)
+    (first,) = torch.autograd.grad(reverse_gradient(x, 0.5).pow(3).sum(), x, create_graph=True)
+    assert torch.allclose(first, -0.5 * 3 * x**2)
+    (second,) = torch.autograd.grad(first.sum(), x)
+    assert torch.allclose(second, -0.5 * -0.5 * 6 * x)
+
+
+# ----------------------------------------------------------------------------------------------------------- schedules
+
+
+def test_lambda_starts_at_zero_and_rises_to_its_maximum():
+    assert adaptation_factor(0.0) == 0.0
+    assert adaptation_factor(1.0) == pytest.approx(2 / (1 + math.exp(-10)) - 1)
+    assert adaptation_factor(1.0, gamma=1e3, maximum=0.3) == pytest.approx(0.3)
+    assert adaptation_factor(0.1) == pytest.approx(math.tanh(0.5))  # 2/(1+e^{-x}) - 1 = tanh(x/2)
+    rising = [adaptation_factor(p) for p in np.linspace(0, 1, 50)]
+    assert rising == sorted(rising)
+
+
+def test_the_learning_rate_starts_at_mu0_and_falls():
+    assert learning_rate_factor(0.0) == 1.0
+    assert learning_rate_factor(1.0) == pytest.approx(11**-0.75)
+    assert learning_rate_factor(0.3, alpha=0.0) == 1.0
+
+
+# ------------------------------------------------------------------------------------------------------------ networks
+
+
+@pytest.mark.parametrize("name", sorted(EXTRACTORS))
+@pytest.mark.parametrize("normalize", ["none", "batch", "instance"])
+@pytest.mark.parametrize(("resolution", "channels"), [(16, 3), (28, 1), (28, 3), (32, 3)])
+def test_extractors_take_every_size(name: str, normalize: str, resolution: int, channels: int):
+    network = build_extractor(name, channels, resolution, width=4, normalize=normalize)
+    features = network(torch.randn(2, channels, resolution, resolution))
+    assert features.shape == (2, feature_size(network, channels, resolution))
+
+
+def test_lenet_has_the_papers_feature_size():
+    for resolution, expected in ((16, 48 * 16), (28, 48 * 16), (32, 48 * 25)):
+        network = build_extractor("lenet", 3, resolution, width=32, normalize="none")
+        assert feature_size(network, 3, resolution) == expected
+
+
+def test_small_pictures_are_refused():
+    with pytest.raises(ConfigError, match="at least 16×16"):
+        build_extractor("lenet", 1, 8, width=4, normalize="none")
+
+
+def test_standardize_ignores_brightness_and_contrast():
+    images = torch.randn(3, 3, 16, 16)
+    standard = Standardize()(images)
+    assert torch.allclose(standard.mean((1, 2, 3)), torch.zeros(3), atol=1e-6)
+    assert torch.allclose(Standardize()(5 * images + 2), standard, atol=1e-3)
+    assert Standardize()(torch.ones(1, 3, 4, 4)).abs().max() == 0
+
+
+def test_shifted_pictures_are_windows_of_the_padded_one():
+    torch.manual_seed(0)
+    image = torch.rand(1, 1, 6, 6)
+    padded = nn.functional.pad(image, (2, 2, 2, 2), mode="replicate")[0, 0]
+    windows = {padded[y : y + 6, x : x + 6].numpy().tobytes() for y in range(5) for x in range(5)}
+    shifted = random_shift(image.expand(300, 1, 6, 6), 2)
+    assert {picture[0].contiguous().numpy().tobytes() for picture in shifted} == windows
+
+
+# ------------------------------------------------------------------------------------------------------------ learners
+
+
+def test_the_batch_has_no_target_labels():
+    assert set(AdaptationBatch.__dataclass_fields__) == {"source_images", "source_labels", "target_images"}
+
+
+def test_source_only_never_looks_at_the_target():
+    class Untouchable:
+        def __getattr__(self, name: str) -> Tensor:
+            raise AssertionError(f"source-only touched target_images.{name}")
+
+    learner = SupervisedLearner(SupervisedConfig(**SMALL), INFO)
+    seen = batch()
+    blind = AdaptationBatch(seen.source_images, seen.source_labels, Untouchable())  # type: ignore[arg-type]
+    assert learner.step(blind, 0.0)["loss_class"] > 0
+
+
+def test_three_groups_with_rates_of_their_own():
+    config = AdversarialConfig(**SMALL, learning_rate=0.01, domain_learning_rate=0.03)
+    learner = DANNLearner(config, INFO)
+    scalars = learner.step(batch(), 0.5)
+    rates = [group["lr"] for group in learner.optimizer.param_groups]
+    assert rates == pytest.approx([0.01 * 6**-0.75, 0.01 * 6**-0.75, 0.03 * 6**-0.75])
+    assert scalars["lr"] == pytest.approx(rates[0])
+    assert scalars["lambda"] == pytest.approx(adaptation_factor(0.5))
+    parameters = [{id(p) for p in group["params"]} for group in learner.optimizer.param_groups]
+    assert parameters == [{id(p) for p in network.parameters()} for network in learner.networks.values()]
+
+
+@pytest.mark.parametrize(("kind", "config"), [(DANNLearner, AdversarialConfig), (CDANLearner, CDANConfig)])
+def test_the_extractor_gets_minus_lambda_times_the_domain_gradient(kind: type, config: type):
+    """∂L/∂θ_f at λ, less the same at 0, is -λ·∂L_d/∂θ_f; the domain classifier's own gradient does not depend on λ."""
+    torch.manual_seed(0)
+    learner = kind(config(**SMALL), INFO)
+    data = batch()
+
+    def gradients(strength: float) -> tuple[Tensor, Tensor]:
+        source, target = learner.extractor(data.source_images), learner.extractor(data.target_images)
+        loss, _ = learner._domain_loss(source, target, learner.classifier(source), strength)
+        parts = (learner.extractor.parameters(), learner.domain.parameters())
+        ours, theirs = (torch.autograd.grad(loss, list(p), retain_graph=True) for p in parts)
+        return torch.cat([g.flatten() for g in ours]), torch.cat([g.flatten() for g in theirs])
+
+    # With λ = -1 two reversals cancel: the plain gradient.
+    (plain, domain), (reversed_, same), (silent, _) = gradients(-1.0), gradients(0.3), gradients(0.0)
+    assert plain.abs().max() > 0
+    assert torch.allclose(reversed_, -0.3 * plain, atol=1e-8)
+    assert silent.abs().max() == 0
+    assert torch.equal(domain, same)
+
+
+def train(learner: DANNLearner, steps: int, progress: float) -> list[float]:
+    return [float(learner.step(batch(k, n=32, gap=0.4), progress)["domain_accuracy"]) for k in range(steps)]
+
+
+def test_the_domain_classifier_learns_when_nobody_hears_it_and_is_confused_when_heard():
+    accuracy = {}
+    for strength in (0.0, 1.0):
+        torch.manual_seed(0)
+        config = AdversarialConfig(**SMALL, learning_rate=0.05, mu_alpha=0.0, domain_hidden=(16,), lambda_max=strength)
+        accuracy[strength] = np.mean(train(DANNLearner(config, INFO), 150, 1.0)[-50:])
+    assert accuracy[0.0] > 0.85
+    assert accuracy[1.0] < 0.65
+
+
+def test_a_dead_domain_classifier_fails_the_run_in_words():
+    learner = DANNLearner(AdversarialConfig(**SMALL), INFO)
+    last = learner.domain[-1]
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(learner.domain[0].weight)
+    nn.init.constant_(learner.domain[0].bias, -1.0)
+    learner.load_extra_state({"steps": torch.tensor(99)})
+    with pytest.raises(Diverged, match="domain classifier is dead: at step 100"):
+        learner.step(batch(), 0.5)
+
+
+def test_entropy_weights_have_mean_one_in_each_domain_and_prefer_the_sure():
+    learner = CDANLearner(CDANConfig(**SMALL), INFO)
+    sure, unsure = torch.eye(10)[:1], torch.full((1, 10), 0.1)
+    weights = learner._weights(torch.cat([sure, unsure, sure, sure]), 2)
+    assert weights is not None
+    assert weights[:2].mean() == pytest.approx(1.0)
+    assert weights[2:].tolist() == pytest.approx([1.0, 1.0])
+    assert float(weights[0] / weights[1]) == pytest.approx(2.0 / 1.1, rel=1e-4)
+
+
+@pytest.mark.parametrize("family", [SourceOnly, TargetOnly, DANN, CDAN])
+def test_families_are_complete(family: type):
+    made = family()
+    assert {"smoke", "quick", "standard", "e3"} <= set(made.presets)
+    for preset in made.presets.values():
+        config = made.TrainConfig(**preset.train)
+        for resolution in (16, 28, 32):
+            info = DataInfo("a:b", resolution, 3, tuple("0123456789"), True, 100)
+            learner = made.learner(config, info)
+            images = torch.zeros(2, 3, resolution, resolution)
+            assert learner.classify(images).shape == (2, 10)
+            assert learner.features(images).ndim == 2
+    assert getattr(made, "oracle", False) is (family is TargetOnly)
+
+
+def test_every_parameter_gets_a_gradient():
+    for kind, config in ((DANNLearner, AdversarialConfig), (CDANLearner, CDANConfig)):
+        learner = kind(config(**SMALL), INFO)
+        learner.step(batch(), 0.5)
+        for network in learner.networks.values():
+            assert all(p.grad is not None and p.grad.abs().max() > 0 for p in network.parameters())
+
+
+def test_sets_of_objects_are_refused():
+    with pytest.raises(ConfigError, match="class labels"):
+        SourceOnly().learner(SupervisedConfig(), DataInfo("a:b", 16, 3, ("x", "y"), False, 10))
