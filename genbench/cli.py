@@ -114,8 +114,9 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Train families with the same seeds, measure them the same way and print the table."""
-    from genbench.commands.compare import run_comparison, spec_from_file, spec_from_flags
-    from genbench.specs import parse_assignments
+    from genbench.commands.compare import run_comparison, spec_from_flags
+    from genbench.commands.flags import from_file
+    from genbench.specs import ComparisonSpec, parse_assignments
 
     data = {"name": dataset, "resolution": resolution, "root": data_root, "download": download, "augment": augment}
     common: dict[str, Any] = {
@@ -130,7 +131,7 @@ def compare(
     if config is not None and families:
         raise ConfigError("give families or --config, not both")
     if config is not None:
-        spec = spec_from_file(config, given=_given_options(context), flags=common)
+        spec = from_file(ComparisonSpec, config, flags=common, given=_given_options(context))
     else:
         spec = spec_from_flags(families or [], preset, parse_assignments(assignments or []), common)
     run_comparison(spec, results=results, output=format.value, quiet=quiet, command=_command_line())
@@ -138,6 +139,7 @@ def compare(
 
 @app.command()
 def run(
+    context: typer.Context,
     what: Annotated[str, typer.Argument(help="FAMILY, FAMILY:PRESET, the name of a recipe, or a TOML file.")],
     dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Default: the recipe's, else digits.")] = None,
     resolution: Resolution = None,
@@ -159,22 +161,23 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Train one family once, sample from it and measure the pictures."""
+    from genbench.commands.flags import from_file
     from genbench.commands.run import run_one, spec_from_flags
-    from genbench.specs import parse_assignments
+    from genbench.specs import RunSpec, parse_assignments
 
-    spec = spec_from_flags(
-        what,
-        preset=preset,
-        changes=parse_assignments(assignments or []),
-        data={"name": dataset, "resolution": resolution, "root": data_root, "download": download, "augment": augment},
-        rest={
-            "evaluation": _evaluation(pictures, metrics, inception_weights, lab_checkpoint),
-            "repetition": seed,
-            "budget": budget,
-            "device": device,
-            "precision": precision,
-        },
-    )
+    data = {"name": dataset, "resolution": resolution, "root": data_root, "download": download, "augment": augment}
+    common: dict[str, Any] = {
+        "data": data,
+        "evaluation": _evaluation(pictures, metrics, inception_weights, lab_checkpoint),
+        "repetition": seed,
+        "budget": budget,
+        "device": device,
+        "precision": precision,
+    }
+    if what.endswith(".toml"):
+        spec = from_file(RunSpec, Path(what), flags=common, given=_given_options(context))
+    else:
+        spec = spec_from_flags(what, preset, parse_assignments(assignments or []), common)
     run_one(spec, results=results, output=format.value, quiet=quiet)
 
 

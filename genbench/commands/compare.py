@@ -12,7 +12,7 @@ from genbench.comparing import compare
 from genbench.console import ProgressBars
 from genbench.errors import ConfigError, RunError
 from genbench.exporting import print_table, to_json, write_tables
-from genbench.specs import ComparisonSpec, read_toml, validate
+from genbench.specs import ComparisonSpec, validate
 from genbench.tables import Comparison
 from genbench.workbench import Workbench
 
@@ -34,27 +34,6 @@ def spec_from_flags(
 def default_data(family: str) -> str:
     """The built-in data for what the family does."""
     return "digits:digits-m" if plugins.family(family).task == "adaptation" else "digits"
-
-
-def spec_from_file(path: Path, *, given: set[str], flags: Mapping[str, Any]) -> ComparisonSpec:
-    """A comparison from a TOML file; options given on the command line take precedence over it."""
-    values = read_toml(path)
-    spec = validate(ComparisonSpec, values, str(path))
-    changes: dict[str, Any] = {
-        key: flags[key] for key in ("name", "seeds", "budget", "device", "precision") if key in given
-    }
-    data = {key: value for key, value in flags["data"].items() if _OPTION.get(key, key) in given}
-    evaluation = {key: value for key, value in flags["evaluation"].items() if key in given}
-    merged = {
-        **spec.model_dump(),
-        **changes,
-        "data": {**spec.data.model_dump(), **data},
-        "evaluation": {**spec.evaluation.model_dump(), **evaluation},
-    }
-    return validate(ComparisonSpec, merged, str(path))
-
-
-_OPTION = {"name": "dataset", "root": "data_root"}
 
 
 def run_comparison(spec: ComparisonSpec, *, results: Path, output: str, quiet: bool, command: str) -> None:

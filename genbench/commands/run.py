@@ -11,31 +11,25 @@ from genbench.commands.compare import default_data
 from genbench.commands.output import print_json, print_rows
 from genbench.console import ProgressBars
 from genbench.errors import ConfigError
-from genbench.specs import RunSpec, read_toml, validate
+from genbench.specs import RunSpec, validate
 from genbench.workbench import Finished, Workbench
 
 
 def spec_from_flags(
-    what: str,
-    *,
-    preset: str | None,
-    changes: Mapping[str, Mapping[str, Any]],
-    data: Mapping[str, Any],
-    rest: Mapping[str, Any],
+    what: str, preset: str | None, changes: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]
 ) -> RunSpec:
-    """What to run: a TOML file as it stands, else a family, ``FAMILY:PRESET`` or a recipe's name, with flags."""
-    if what.endswith(".toml"):
-        return validate(RunSpec, read_toml(Path(what)), what)
+    """What to run: a family, ``FAMILY:PRESET`` or a recipe's name; a recipe brings the data it was published on."""
     family, preset = find_recipe(what, preset)
     chosen = plugins.family(family)
     plugins.check_choice(f"preset of {family}", preset, chosen.presets)
-    recipe = chosen.presets[preset]
+    recipe, data = chosen.presets[preset], common["data"]
+    published = data["name"] in (None, recipe.dataset)
     data = {
         **data,
         "name": data["name"] or recipe.dataset or default_data(family),
-        "resolution": data["resolution"] or (recipe.resolution if data["name"] in (None, recipe.dataset) else None),
+        "resolution": data["resolution"] or (recipe.resolution if published else None),
     }
-    return validate(RunSpec, {"family": family, "preset": preset, "data": data, **changes, **rest}, "run")
+    return validate(RunSpec, {**common, "family": family, "preset": preset, "data": data, **changes}, "run")
 
 
 def find_recipe(what: str, preset: str | None) -> tuple[str, str]:

@@ -119,6 +119,9 @@ def test_a_recorded_specification_runs_again_to_the_same_run(cli: Cli, tmp_path:
     answer = cli("run", spec, "--format", "json")
     assert answer.code == 0, answer.err
     assert len(json.loads(cli("ls", "runs", "--format", "json").out)) == 1
+    other = cli("run", spec, "--seed", "4", "--format", "json")
+    assert json.loads(other.out)["repetition"] == 4
+    assert len(json.loads(cli("ls", "runs", "--format", "json").out)) == 2
 
 
 def test_sampling_settings_alone_do_not_train_again(cli: Cli, tmp_path: Path) -> None:
