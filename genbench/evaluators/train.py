@@ -17,7 +17,7 @@ from genbench.data.base import DataRequest
 from genbench.data.cache import load
 from genbench.errors import GenbenchError
 from genbench.evaluators import Evaluators, store
-from genbench.metrics.accuracy import exact_set_rate, topk_accuracy
+from genbench.evaluators.scoring import exact_set_rate, topk_accuracy
 from genbench.precision import resolve_device
 
 

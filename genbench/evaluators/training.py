@@ -15,8 +15,8 @@ from genbench.data.base import ImageData, Split, UInt8Array
 from genbench.errors import ConfigError
 from genbench.evaluators.evaluator import to_float
 from genbench.evaluators.networks import Classifier, build
+from genbench.evaluators.scoring import topk_accuracy
 from genbench.hashing import derive_seed
-from genbench.metrics.accuracy import topk_accuracy
 from genbench.precision import resolve_precision
 
 Role = Literal["guide", "referee"]

@@ -6,9 +6,9 @@ import torch
 
 from genbench.errors import ConfigError
 from genbench.evaluators.evaluator import Evaluator
+from genbench.evaluators.scoring import topk_accuracy
 from genbench.evaluators.store import tensors_hash
 from genbench.evaluators.training import RECIPES, _moved, _orders, train
-from genbench.metrics.accuracy import topk_accuracy
 
 
 def wrapped(module, data, device):

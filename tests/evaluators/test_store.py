@@ -14,8 +14,8 @@ from genbench.data.base import DataRequest
 from genbench.data.cache import load as load_data
 from genbench.errors import DataError
 from genbench.evaluators import Evaluators, store
+from genbench.evaluators.scoring import topk_accuracy
 from genbench.evaluators.store import Card, tensors_hash
-from genbench.metrics.accuracy import topk_accuracy
 
 SHIPPED = [
     f"{data}-{role}" for data in ("digits-16", "clevr-synth-32", "clevr-synth-64") for role in ("guide", "referee")
