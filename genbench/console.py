@@ -41,7 +41,7 @@ class ProgressBars(Observer):
         self._live = self._console.is_terminal and not quiet
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             TextColumn("{task.percentage:>3.0f}%"),
             _Rate(),
             TimeRemainingColumn(compact=True),
@@ -51,7 +51,7 @@ class ProgressBars(Observer):
         )
         self._task: TaskID | None = None
         self._stage: Stage | None = None
-        self._prefix = ""
+        self._prefix = self._short = ""
         self._since = time.monotonic()
 
     def __enter__(self) -> ProgressBars:
@@ -70,6 +70,8 @@ class ProgressBars(Observer):
 
     def run_started(self, number: int, total: int, label: str) -> None:  # noqa: D102
         self._prefix = f"[{number}/{total}] {label}"
+        parts = label.split(" · ")
+        self._short = f"[{number}/{total}] {' · '.join(dict.fromkeys([parts[0], parts[-1]]))}"
 
     def run_reused(self, label: str) -> None:  # noqa: D102
         self.say(f"{self._prefix or label}: found in the store")
@@ -83,7 +85,7 @@ class ProgressBars(Observer):
             return
         self._close()
         self._stage, self._since = stage, time.monotonic()
-        description = f"{self._prefix} · {_VERBS[stage]}" if self._prefix else _VERBS[stage]
+        description = f"{self._short} · {_VERBS[stage]}" if self._short else _VERBS[stage]
         self._task = self._progress.add_task(escape(description), total=total, unit=unit)
 
     def stage_progress(self, stage: Stage, done: float, rate: str = "") -> None:  # noqa: D102

@@ -125,7 +125,7 @@ class Training:
             clock.pause()
             self.counters.seconds = clock.seconds
             self._flush(observer)
-            rate = f"{self.counters.pictures / clock.seconds:,.0f} pictures/s"
+            rate = f"{self.counters.pictures / clock.seconds:,.0f} img/s"
             observer.stage_progress("train", self._progress(clock.seconds), rate)
             if self._checkpoint is not None and now - saved >= CHECKPOINT_SECONDS:
                 self._save()

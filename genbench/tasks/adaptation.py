@@ -70,7 +70,7 @@ class Adaptation:
         """Find, decode, align and cache both data sets. Raises as `load_pair` does."""
 
         def progress(done: int, total: int) -> None:
-            observer.stage_started("data", total, "pictures")
+            observer.stage_started("data", total, "img")
             observer.stage_progress("data", done)
 
         request = DataRequest(resolution=spec.resolution, root=spec.root, download=spec.download)
@@ -131,7 +131,7 @@ class Adaptation:
         size = int(getattr(plan.resolved.sample, "batch_size", 256))
         sets = {(domain, split): self.data(domain).splits[split].images for domain in DOMAINS for split in SPLITS}
         total, done = sum(map(len, sets.values())), 0
-        observer.stage_started("sample", total, "pictures")
+        observer.stage_started("sample", total, "img")
         clock = Stopwatch(plan.device)
         for (domain, split), images in sets.items():
             logits, features = [], []

@@ -62,7 +62,7 @@ class Generation:
         request = DataRequest(resolution=spec.resolution, root=spec.root, download=spec.download)
 
         def progress(done: int, total: int) -> None:
-            observer.stage_started("data", total, "pictures")
+            observer.stage_started("data", total, "img")
             observer.stage_progress("data", done)
 
         data = load(dataset, request, progress=progress)
@@ -144,7 +144,7 @@ class Generation:
         generative = generator_of(learner, plan)
         sets = self.condition_sets(plan.spec)
         total = sum(len(conditions) for conditions in sets.values())
-        observer.stage_started("sample", total, "pictures")
+        observer.stage_started("sample", total, "img")
         clock, done = Stopwatch(plan.device), 0
         averaged = learner.averaging.networks if learner.averaging else tuple(learner.networks)
         with EvaluationCounter(learner.networks[name] for name in averaged) as counter:
@@ -169,7 +169,7 @@ class Generation:
         self, training: Training, plan: Plan, conditions: UInt8Array, *, seed: int, observer: Observer
     ) -> UInt8Array:
         """Pictures uint8 [N, H, W, C] for any conditions uint8 [N, K], from a trained model and a seed of one's own."""
-        observer.stage_started("sample", len(conditions), "pictures")
+        observer.stage_started("sample", len(conditions), "img")
         with training.applied() as learner:
             images = np.concatenate(
                 [
