@@ -21,17 +21,17 @@ def presets(sampler: dict[str, Any]) -> dict[str, Preset]:
         ),
         "quick": Preset(
             "minutes on two CPU cores",
-            budget="35s",
+            budget="40kimg",
             train={"size": "xs", "patch_size": 2, "batch_size": 32, "learning_rate": 2e-3},
             sample=few,
             at={
-                28: {"budget": "15min"},
+                28: {"budget": "400kimg"},
                 32: {
-                    "budget": "30min",
+                    "budget": "300kimg",
                     "train": {"size": "s", "learning_rate": 1e-3},
                     "sample": {"guidance_scale": 3.0},
                 },
-                64: {"budget": "30min", "train": {"patch_size": 4}},
+                64: {"budget": "300kimg", "train": {"patch_size": 4}},
             },
         ),
         "standard": Preset(
