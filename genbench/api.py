@@ -126,13 +126,13 @@ class Config(BaseModel):
 class TrainConfig(Config):
     """Everything of a family that influences training. Subclass it and add fields; each is part of the stage hash."""
 
-    batch_size: int = Field(128, ge=1, description="pictures a step")
+    batch_size: int = Field(128, ge=1, le=65_536, description="pictures a step")
 
 
 class SampleConfig(Config):
     """Everything of a family that influences sampling but not training."""
 
-    batch_size: int = Field(256, ge=1, description="pictures sampled at once")
+    batch_size: int = Field(256, ge=1, le=65_536, description="pictures sampled at once")
 
 
 @dataclass(frozen=True)

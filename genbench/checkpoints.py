@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -66,8 +67,17 @@ def save(path: Path, learner: Learner, average: WeightAverage | None, counters: 
         "counters": json.dumps(asdict(counters)),
         "param_groups": json.dumps(hyper),
     }
+    save_tensors(path, tensors, metadata)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file whole. Raises `GenbenchError` when the disk is full, naming the file."""
     with whole_file(path) as part:
-        save_file(tensors, part, metadata=metadata)
+        try:
+            save_file(tensors, part, metadata=metadata)
+        except SafetensorError as error:
+            number = errno.ENOSPC if "No space left" in str(error) else errno.EIO
+            raise OSError(number, str(error)) from error
 
 
 def load(path: Path, learner: Learner, average: WeightAverage | None) -> tuple[Counters, History]:

@@ -310,6 +310,8 @@ def main() -> None:
 
 def _evaluation(pictures: int | None, metrics: str | None, inception: Path | None, lab: Path | None) -> dict[str, Any]:
     names = [part.strip() for part in metrics.split(",") if part.strip()] if metrics else []
+    if metrics is not None and not names:
+        raise ConfigError("--metrics names none: give names with commas, or leave it out")
     return {"pictures": pictures, "metrics": names, "inception_weights": inception, "lab_checkpoint": lab}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from genbench import plugins
 from genbench.errors import ConfigError, GenbenchError, RunError
+from genbench.hashing import content_hash
 from genbench.specs import ComparisonSpec, RowSpec
 from genbench.statistics import t_interval
 from genbench.tables import Better, Cell, Column, Comparison, Row
@@ -120,12 +121,16 @@ def tabulate(spec: ComparisonSpec, gathered: Sequence[Gathered], task: OpenTask,
 
 
 def default_name(spec: ComparisonSpec) -> str:
-    """A folder name from what is compared, e.g. ``ddpm-cgan-digits-quick``."""
+    """A folder name from what is compared, e.g. ``ddpm-cgan-digits-quick``; settings of one's own add a hash."""
     parts = [row.family for row in spec.rows] + [spec.data.name.replace(":", "-")]
     if spec.data.resolution is not None:
         parts.append(str(spec.data.resolution))
     parts += sorted({row.preset for row in spec.rows})
-    return "-".join(parts)[:100]
+    plain = ComparisonSpec(rows=tuple(RowSpec(family=row.family, preset=row.preset) for row in spec.rows))
+    ignored = {"name", "data", "device", "precision"}
+    if spec.model_dump(exclude=ignored) != plain.model_dump(exclude=ignored) or len("-".join(parts)) > 90:
+        parts.append(content_hash(spec.model_dump(mode="json", exclude={"name"}))[:6])
+    return "-".join(["-".join(parts[:-1])[:90], parts[-1]])
 
 
 # Heading, unit, which direction wins, and whether text tables show it (files for machines have every column).
@@ -213,9 +218,10 @@ def _row(entry: Gathered, columns: Sequence[Measure], seeds: int) -> Row:
         if found:
             values = [float(value["value"]) for value in found]
             interval = t_interval(values)
-            cells[measure.column.key] = Cell(
-                interval.mean, interval.low, interval.high, values, ceiling=found[0]["ceiling"]
-            )
+            low = interval.low
+            if low is not None and min(values) >= 0:
+                low = max(0.0, low)  # none of these quantities can be negative
+            cells[measure.column.key] = Cell(interval.mean, low, interval.high, values, ceiling=found[0]["ceiling"])
     return Row(
         label=entry.label,
         family=entry.spec.family,

@@ -78,6 +78,8 @@ class ProgressBars(Observer):
 
     def run_failed(self, label: str, reason: str) -> None:  # noqa: ARG002, D102
         self._close()
+        if self._quiet:
+            return
         self._console.print(f"failed: {escape(reason)}", style="red", soft_wrap=True)
 
     def stage_started(self, stage: Stage, total: float, unit: str) -> None:  # noqa: D102

@@ -45,10 +45,8 @@ def clear_os_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise GenbenchError(f"{path}: no space left on the device: free some, or choose another folder") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-            reason = error.strerror or str(error)
-            raise GenbenchError(f"{path}: cannot be written ({reason}): choose another folder") from error
-        raise
+        reason = error.strerror or str(error)
+        raise GenbenchError(f"{path}: cannot be written ({reason}): choose another folder") from error
 
 
 def write_text(path: Path, text: str) -> Path:

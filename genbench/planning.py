@@ -78,7 +78,7 @@ def resolve(row: RowSpec, info: DataInfo) -> Resolved:
     where = f"{row.family}:{row.preset}"
     train = {**preset.train, **at.get("train", {}), **row.train}
     sample = {**preset.sample, **at.get("sample", {}), **row.sample}
-    budget = row.budget or at.get("budget", preset.budget)
+    budget = at.get("budget", preset.budget) if row.budget is None else row.budget
     return Resolved(
         family=family,
         preset=row.preset,

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from genbench.metrics.base import Metric
 
 Kind = Literal["families", "datasets", "metrics"]
+_EXPECTED: dict[Kind, tuple[str, ...]] = {
+    "families": ("name", "title", "task", "version", "presets", "learner", "TrainConfig", "SampleConfig"),
+    "datasets": ("name", "title", "default_resolution", "source", "decode"),
+    "metrics": ("name", "title", "task", "better", "compute"),
+}
 _SINGULAR = {"families": "family", "datasets": "dataset", "metrics": "metric"}
 
 
@@ -99,7 +104,11 @@ def _load(kind: Kind, name: str) -> object:
         raise PluginError(f"unknown {_SINGULAR[kind]} {name!r}: {nearest(name, registered)}")
     point = registered[name]
     try:
-        return point.load()()
-    except Exception as error:  # whatever a stranger's module raises must not take the others down
-        cause = f"{type(error).__name__}: {error}".splitlines()[0]
+        plugin = point.load()()
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does must not take the others down
+        cause = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise PluginError(f"{_SINGULAR[kind]} {name!r} ({point.value}) cannot be loaded: {cause}") from error
+    lacking = [attribute for attribute in _EXPECTED[kind] if not hasattr(plugin, attribute)]
+    if lacking:
+        raise PluginError(f"{_SINGULAR[kind]} {name!r} ({point.value}) lacks {', '.join(lacking)}: see genbench.api")
+    return plugin

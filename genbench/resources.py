@@ -32,8 +32,9 @@ class Stopwatch:
         self._since: float | None = None
 
     def start(self) -> None:
-        """Begin, or go on after `pause`."""
-        self._since = time.perf_counter()
+        """Begin, or go on after `pause`; a running watch goes on running."""
+        if self._since is None:
+            self._since = time.perf_counter()
 
     def pause(self) -> None:
         """Stop counting until `start`."""

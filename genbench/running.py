@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import save_file
 
 from genbench import __version__
 from genbench.api import GenbenchError, Learner
-from genbench.checkpoints import History
+from genbench.checkpoints import History, save_tensors
 from genbench.errors import RunError
 from genbench.files import whole_file
 from genbench.hashing import derive_seed
@@ -96,7 +95,7 @@ class Runner:
 
     def _evaluate(self, plan: Plan, sample: Outcome, observer: Observer) -> Outcome:
         def compute(folder: Path) -> dict[str, Any]:
-            values = plan.task.measure(plan, sample.folder, observer)
+            values = _guarded(plan, "measuring", lambda: plan.task.measure(plan, sample.folder, observer))
             plan.task.sheet([(plan.spec.family, sample.folder)], folder / SHEET, title=plan.label)
             return {"values": [asdict(value) for value in values], **_provenance(plan)}
 
@@ -133,13 +132,13 @@ def build_learner(plan: Plan) -> Learner:
 
 def write_weights(path: Path, training: Training) -> None:
     """Write the networks as they are sampled from (averaged where the family averages) as safetensors."""
-    with training.applied() as learner, whole_file(path) as part:
+    with training.applied() as learner:
         tensors = {
             f"{name}.{key}": value.detach().to("cpu", copy=True).contiguous()
             for name, network in learner.networks.items()
             for key, value in network.state_dict().items()
         }
-        save_file(tensors, part, metadata={"format": "pt"})
+    save_tensors(path, tensors, {"format": "pt"})
 
 
 def write_history(path: Path, history: History) -> None:

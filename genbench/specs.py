@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from genbench.errors import ConfigError
 from genbench.plugins import nearest
@@ -20,6 +20,10 @@ MANY_PICTURES = 5000
 DEFAULT_LIST_PICTURES = {"smoke": 32, "quick": 320}
 """Pictures generated for each condition list by preset; other presets generate `MANY_LIST_PICTURES`."""
 MANY_LIST_PICTURES = 640
+
+
+RESERVED = frozenset({"stages", "artifacts", "samples", "mlflow.db", "published", "reference"})
+"""Names under the results folder that a comparison cannot have."""
 
 
 class Spec(BaseModel):
@@ -41,8 +45,10 @@ class DataSpec(Spec):
 class EvaluationSpec(Spec):
     """What is generated for scoring, and which scores."""
 
-    pictures: int | None = Field(None, ge=2, description="pictures for FID; default by preset")
-    list_pictures: int | None = Field(None, ge=1, description="pictures for each condition list; default by preset")
+    pictures: int | None = Field(None, ge=2, le=1_000_000, description="pictures for FID; default by preset")
+    list_pictures: int | None = Field(
+        None, ge=1, le=1_000_000, description="pictures for each condition list; default by preset"
+    )
     metrics: tuple[str, ...] = Field((), description="names from `genbench ls metrics`; default: all that fit the task")
     inception_weights: Path | None = Field(None, description="Inception-v3 weights for FID; default: GENBENCH_HOME")
     lab_checkpoint: Path | None = Field(None, description="the lab's ResNet-18 checkpoint.pth for i-CLEVR")
@@ -83,10 +89,17 @@ class ComparisonSpec(Spec):
     device: str = "auto"
     precision: str = "auto"
 
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, name: str | None) -> str | None:
+        if name in RESERVED:
+            raise ValueError(f"{name} is a folder or file of genbench's own; choose another name")
+        return name
+
     def run_spec(self, row: RowSpec, repetition: int) -> RunSpec:
         """The run for one row and repetition."""
         values = row.model_dump()
-        values["budget"] = self.budget or row.budget
+        values["budget"] = row.budget if self.budget is None else self.budget
         return RunSpec(
             **values,
             data=self.data,

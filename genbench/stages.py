@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,15 +37,17 @@ class StageStore:
         return self._root / stage / key
 
     def find(self, stage: StageName, key: str) -> Outcome | None:
-        """The finished stage, or None when it is absent, unfinished or its record damaged."""
+        """The finished stage, or None when it is absent, unfinished, or its record or one of its files is damaged."""
         folder = self.folder(stage, key)
         if not (folder / _DONE).exists():
             return None
         try:
-            record = read_json(folder / _DONE)
+            done = read_json(folder / _DONE)
         except DataError:
             return None
-        return Outcome(folder, record, reused=True) if isinstance(record, dict) else None
+        if not isinstance(done, dict) or done.keys() != {"record", "files"} or done["files"] != _sizes(folder):
+            return None
+        return Outcome(folder, done["record"], reused=True)
 
     def obtain(
         self, stage: StageName, key: str, compute: Callable[[Path], dict[str, Any]], *, waiting: Callable[[], None]
@@ -71,11 +72,13 @@ class StageStore:
             if (found := self.find(stage, key)) is not None:
                 return found
             record = compute(folder)
-            write_json(folder / _DONE, record)
+            write_json(folder / _DONE, {"record": record, "files": _sizes(folder)})
         finally:
             lock.release()
         return Outcome(folder, record, reused=False)
 
-    def forget(self, stage: StageName, key: str) -> None:
-        """Remove a stage's files, finished or not."""
-        shutil.rmtree(self.folder(stage, key), ignore_errors=True)
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """The stage's files with their sizes: one that is missing or cut short means that the stage is not done."""
+    files = (path for path in folder.iterdir() if path.is_file() and path.name != _DONE)
+    return {path.name: path.stat().st_size for path in files if not path.name.startswith(".")}

@@ -29,6 +29,7 @@ for _noisy in ("mlflow", "alembic", "mlflow.store.db.utils"):
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
+from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 EXPERIMENT = "genbench"
 RESULT = "result.json"
@@ -67,6 +68,8 @@ class Store:
         configured = os.environ.get("MLFLOW_TRACKING_URI")
         self.uri = configured or f"sqlite:///{self._results / 'mlflow.db'}"
         self._local = configured is None
+        if self._local and set("?%#") & set(str(self._results)):
+            raise GenbenchError(f"{self._results}: a results folder's path must not have ?, % or #: choose another")
         if self._local:
             with clear_os_errors(self._results):
                 self._results.mkdir(parents=True, exist_ok=True)
@@ -75,6 +78,11 @@ class Store:
         with self._clear_errors():
             self._client = MlflowClient(tracking_uri=self.uri)
             self._experiment = self._open_experiment()
+
+    @staticmethod
+    def exists(results: Path) -> bool:
+        """Whether there is a store to look into, so that looking makes none."""
+        return "MLFLOW_TRACKING_URI" in os.environ or (results / "mlflow.db").exists()
 
     @property
     def address(self) -> str:
@@ -99,6 +107,13 @@ class Store:
         if not isinstance(record, dict) or "metrics" not in record:
             raise DataError(f"{path}: not the record of a run: delete the run and run it again")
         return record
+
+    def read_record(self, run_id: str) -> dict[str, Any] | None:
+        """A finished run's record, or None when its files are gone (the results were moved, say)."""
+        try:
+            return self.record(run_id)
+        except GenbenchError:
+            return None
 
     def resolve(self, name: str) -> str:
         """The id of the run that an id, the beginning of one, or a run's name means; the latest of equal names.
@@ -144,9 +159,12 @@ class Store:
     def _clear_errors(self) -> Iterator[None]:
         try:
             yield
-        except MlflowException as error:
-            reason = (str(error).splitlines() or [""])[0][:200]
-            raise GenbenchError(f"MLflow store {self.address}: {mask_secrets(reason)}") from error
+        except (MlflowException, SQLAlchemyError) as error:
+            reason = mask_secrets((str(error).splitlines() or [""])[0][:300])
+            advice = (
+                f"{self._results / 'mlflow.db'} is damaged or locked" if self._local else "check MLFLOW_TRACKING_URI"
+            )
+            raise GenbenchError(f"MLflow store {self.address}: {advice}: {reason}") from error
         except OSError as error:
             with clear_os_errors(self._results):
                 raise

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -83,8 +86,8 @@ class Training:
             observer.scalars(name, steps, self.history.values[name])
         for network in self.learner.networks.values():
             network.train()
-        with _kept_random_state():
-            self._loop(observer)
+        with _kept_random_state(), _between_steps() as stop:
+            self._loop(observer, stop)
         if self._checkpoint is not None:
             self._save()
 
@@ -113,13 +116,18 @@ class Training:
             "parameters": parameter_count(self.learner.networks.values()),
         }
 
-    def _loop(self, observer: Observer) -> None:
+    def _loop(self, observer: Observer, stop: threading.Event) -> None:
         clock = Stopwatch(self._device, self.counters.seconds)
         flushed = saved = time.monotonic()
         clock.start()
         while (progress := self._progress(clock.seconds)) < 1:
+            if not self.counters.step:
+                clock.pause()  # the first step also counts operations, and pays for what happens once a process
             self._step(progress)
+            clock.start()
             now = time.monotonic()
+            if stop.is_set():
+                self._interrupt(clock, observer)
             if now - flushed < FLUSH_SECONDS:
                 continue
             clock.pause()
@@ -136,6 +144,15 @@ class Training:
         self.counters.seconds = clock.seconds
         self._flush(observer)
         observer.stage_progress("train", 1.0)
+
+    def _interrupt(self, clock: Stopwatch, observer: Observer) -> None:
+        """Keep what is trained, then end as Ctrl-C does."""
+        clock.pause()
+        self.counters.seconds = clock.seconds
+        self._flush(observer)
+        if self._checkpoint is not None:
+            self._save()
+        raise KeyboardInterrupt
 
     def _step(self, progress: float) -> None:
         step = self.counters.step
@@ -180,6 +197,31 @@ class Training:
     def _save(self) -> None:
         assert self._checkpoint is not None
         checkpoints.save(self._checkpoint, self.learner, self._average, self.counters, self.history)
+
+
+@contextmanager
+def _between_steps() -> Iterator[threading.Event]:
+    """Within the block, the first Ctrl-C or SIGTERM sets the yielded event, so that a step is never cut in half; the
+    second acts at once. Signals can be caught in the main thread only; elsewhere nothing changes.
+    """
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        stop.set()
+        for signal_number in before:
+            signal.signal(signal_number, signal.default_int_handler)
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

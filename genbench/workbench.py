@@ -64,9 +64,9 @@ class Workbench:
             Diverged, RunError, GenbenchError: after the failure is recorded in the store.
         """
         found = self.store.find(planned.run_hash)
-        if found is not None:
+        if found is not None and (record := self.store.read_record(found)) is not None:
             self._observer.run_reused(planned.label)
-            return Finished(found, self.store.record(found))
+            return Finished(found, record)
         log = self.store.begin(name=planned.label, tags=_tags(planned), params=_params(planned))
         try:
             record = self.runner.run(planned, Observers(log, self._observer))

@@ -12,6 +12,7 @@ import typer
 from genbench.errors import GenbenchError
 
 INTERRUPTED = 130
+_ON_INTERRUPT = "interrupted; the same command again goes on where it stopped"
 
 
 def guarded(call: Callable[[], Any]) -> int:
@@ -22,12 +23,14 @@ def guarded(call: Callable[[], Any]) -> int:
         _complain(str(error))
         return error.exit_code
     except typer.Exit as error:
+        if error.exit_code == INTERRUPTED:  # typer's own answer to Ctrl-C
+            _complain(_ON_INTERRUPT)
         return error.exit_code
     except typer.TyperException as error:
         _complain(_usage(error))
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted; the same command again goes on where it stopped")
+        _complain(_ON_INTERRUPT)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; nothing more can be said to it.

@@ -76,12 +76,15 @@ def _metrics() -> Rows:
 def _runs(results: Path, limit: int) -> Rows:
     from genbench.tracking import Store
 
+    columns = ("run", "name", "status", "started", "accuracy", "fid", "train_s")
+    if not Store.exists(results):
+        return [], columns
     rows = []
     for run in Store(results).runs(limit):
         shown = {key: run.metrics.get(key) for key in ("accuracy", "fid", "train_s")}
         started = datetime.fromtimestamp(run.started).isoformat(sep=" ", timespec="minutes")
         rows.append({"run": run.id[:8], "name": run.name, "status": run.status, "started": started, **shown})
-    return rows, ("run", "name", "status", "started", "accuracy", "fid", "train_s")
+    return rows, columns
 
 
 def _available(kind: plugins.Kind) -> dict[str, object]:

@@ -34,7 +34,7 @@ def sample_run(
     device: str,
     quiet: bool,
 ) -> None:
-    """Make ``count`` pictures for each condition; print the folder, which has PNGs, labels.json and a sheet.
+    """Make ``count`` pictures for each condition; print the folder (PNGs, labels.json), with a sheet beside it.
 
     Raises:
         ConfigError: an unknown condition, or sampling settings that the family does not have.
@@ -60,7 +60,7 @@ def sample_run(
         folder = out or results / "samples" / f"{run_id[:8]}-{seed}"
         save_pictures(folder, images, [task.describe(row) for row in wanted])
         blocks = [(task.describe(row), images[i * count : (i + 1) * count]) for i, row in enumerate(rows)]
-        contact_sheet(blocks[:32], [], folder / "sheet.png", title=planned.label)
+        contact_sheet(blocks[:32], [], folder.with_name(f"{folder.name}-sheet.png"), title=planned.label)
     print(folder)
 
 

@@ -35,13 +35,13 @@ def top1_accuracy(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.integ
 class TargetAccuracy(Metric):
     """Top-1 accuracy on the target's test split, and on the source's beside it."""
 
-    name: ClassVar[str] = "target-accuracy"
+    name: ClassVar[str] = "target_accuracy"
     title: ClassVar[str] = "Target accuracy"
     better: ClassVar[Literal["higher", "lower"]] = "higher"
     task: ClassVar[Task] = "adaptation"
 
     def compute(self, context: MetricContext) -> Sequence[Value]:
-        """Values ``target-accuracy`` and ``target-accuracy_source``.
+        """Values ``target_accuracy`` and ``target_accuracy_source``.
 
         Raises:
             DataError: when there are no predictions, or they do not fit the labels.

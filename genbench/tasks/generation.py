@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from genbench.data.loader import Augment
 from genbench.errors import ConfigError, DataError, RunError
 from genbench.evaluators import Evaluators
 from genbench.exporting.sheets import contact_sheet
-from genbench.files import whole_file
+from genbench.files import file_hash, whole_file
 from genbench.hashing import derive_seed
 from genbench.home import home
 from genbench.metrics.base import Metric, MetricContext, Pictures, Value
@@ -136,7 +137,7 @@ class Generation:
                 dict(evaluator.identity)
                 for evaluator in (self.evaluators.referee, self.evaluators.guide, *self.evaluators.extra)
             ],
-            "inception": None if weights is None else [weights.name, weights.stat().st_size],
+            "inception": None if weights is None else _known_hash(weights, weights.stat().st_mtime_ns),
         }
 
     def produce(self, learner: Learner, plan: Plan, folder: Path, observer: Observer) -> Mapping[str, float]:
@@ -146,6 +147,8 @@ class Generation:
         total = sum(len(conditions) for conditions in sets.values())
         observer.stage_started("sample", total, "img")
         clock, done = Stopwatch(plan.device), 0
+        first = next(iter(sets.values()))[:2]
+        self._sample_chunk(generative, plan, first, 0)  # what happens only once a process is not sampling's cost
         averaged = learner.averaging.networks if learner.averaging else tuple(learner.networks)
         with EvaluationCounter(learner.networks[name] for name in averaged) as counter:
             for name, conditions in sets.items():
@@ -258,6 +261,11 @@ class Generation:
 
     def _shape(self, count: int) -> tuple[int, int, int, int]:
         return (count, self.info.resolution, self.info.resolution, self.info.channels)
+
+
+@cache
+def _known_hash(path: Path, changed: int) -> str:  # noqa: ARG001 - a changed file is hashed again
+    return file_hash(path)
 
 
 def generator_of(learner: Learner, plan: Plan) -> GenerativeLearner:

@@ -74,3 +74,24 @@ def test_two_processes_compute_a_stage_once(tmp_path: Path) -> None:
         worker.join()
     assert [reused for reused, _ in outcomes] == [False, True]
     assert (tmp_path / "train" / "abc" / "times").read_text() == "x"
+
+
+@pytest.mark.parametrize("damage", ["remove", "cut", "foreign record"])
+def test_a_stage_whose_files_are_damaged_is_computed_again(tmp_path: Path, damage: str) -> None:
+    store = StageStore(tmp_path)
+
+    def compute(folder: Path) -> dict[str, int]:
+        (folder / "weights").write_text("0123456789")
+        return {}
+
+    folder = store.obtain("train", "abc", compute, waiting=quiet).folder
+    assert store.find("train", "abc") is not None
+    if damage == "remove":
+        (folder / "weights").unlink()
+    elif damage == "cut":
+        (folder / "weights").write_text("01234")
+    else:
+        (folder / "done.json").write_text("{}")
+    assert store.find("train", "abc") is None
+    assert not store.obtain("train", "abc", compute, waiting=quiet).reused
+    assert (folder / "weights").read_text() == "0123456789"

@@ -177,3 +177,27 @@ def test_flop_are_counted_around_a_gradient_penalty() -> None:
         (slope,) = torch.autograd.grad(network(images).sum(), images, create_graph=True)
     assert flop == [2 * 5 * 3 + 2 * 5 * 3]
     assert torch.equal(slope, network.weight.detach().expand(5, 3))
+
+
+def test_an_interruption_keeps_what_is_trained(tmp_path: Path) -> None:
+    import os
+    import signal
+
+    path = tmp_path / "checkpoint.safetensors"
+    whole = training(30)
+    whole.run()
+    stopped = training(30, path)
+    honest = stopped.learner.step
+
+    def interrupted(batch: Batch, progress: float) -> Mapping[str, Tensor | float]:
+        if stopped.counters.step == 12:
+            os.kill(os.getpid(), signal.SIGINT)
+        return honest(batch, progress)
+
+    stopped.learner.step = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
+    resumed = training(30, path)
+    assert resumed.counters.step == 13
+    resumed.run()
+    assert all(torch.equal(value, state(resumed)[key]) for key, value in state(whole).items())

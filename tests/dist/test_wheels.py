@@ -45,10 +45,10 @@ def test_wheels_compare_away_from_the_checkout(tmp_path: Path) -> None:
     assert Path(location).is_relative_to(environment)
     answer = call(
         environment / "bin" / "genbench",
-        *("compare", "ddpm", "cgan", "--preset", "smoke", "--seeds", "1", "--format", "json"),
+        *("compare", "ddpm", "cgan", "--preset", "smoke", "--seeds", "1", "--format", "json", "--name", "away"),
         cwd=away,
         GENBENCH_HOME=str(tmp_path / "home"),
     )
     families = [row["family"] for row in json.loads(answer)["rows"]]
     assert families == ["ddpm", "cgan"]
-    assert (away / "results" / "ddpm-cgan-digits-smoke" / "table.tex").is_file()
+    assert (away / "results" / "away" / "table.tex").is_file()

@@ -23,8 +23,8 @@ def test_both_domains_are_reported(toy):
     context = toy.context({}, test=toy.pictures(np.zeros((1, 6)), np.eye(6)[:1]))
     predictions = Predictions(np.eye(6)[[0, 1, 2, 2]], np.array([0, 1, 2, 3]), np.eye(6)[[0, 1]], np.array([0, 1]))
     target, source = TargetAccuracy().compute(dataclasses.replace(context, predictions=predictions))
-    assert (target.name, target.value, target.identity["samples"]) == ("target-accuracy", 0.75, 4)
-    assert (source.name, source.value, source.identity["samples"]) == ("target-accuracy_source", 1.0, 2)
+    assert (target.name, target.value, target.identity["samples"]) == ("target_accuracy", 0.75, 4)
+    assert (source.name, source.value, source.identity["samples"]) == ("target_accuracy_source", 1.0, 2)
     assert target.identity != source.identity
     with pytest.raises(DataError, match="toy: there are no predictions"):
         TargetAccuracy().compute(context)
