@@ -49,6 +49,15 @@ def clear_os_errors(path: Path) -> Iterator[None]:
         raise GenbenchError(f"{path}: cannot be written ({reason}): choose another folder") from error
 
 
+def writable_folder(path: Path) -> Path:
+    """Make a folder if it is absent, and return it. Raises `GenbenchError` when it cannot be made or written."""
+    with clear_os_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return path
+
+
 def write_text(path: Path, text: str) -> Path:
     """Write a text file whole, and return its path."""
     with whole_file(path) as part:

@@ -19,7 +19,7 @@ from genbench.files import whole_file
 from genbench.hashing import derive_seed
 from genbench.observing import Observer
 from genbench.planning import Plan
-from genbench.resources import MEGABYTE, MemoryMeter, describe_machine
+from genbench.resources import MEGABYTE, MemoryMeter, describe_machine, warm_up
 from genbench.stages import Outcome, StageStore
 from genbench.training import Training
 
@@ -66,6 +66,7 @@ class Runner:
 
     def _train(self, plan: Plan, observer: Observer) -> Outcome:
         def compute(folder: Path) -> dict[str, Any]:
+            warm_up(plan.device)
             with MemoryMeter(plan.device) as memory:
                 training = self._training(plan, folder)
                 _guarded(plan, "training", lambda: training.run(observer))

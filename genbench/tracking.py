@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from genbench.errors import DataError, GenbenchError
-from genbench.files import clear_os_errors, read_json, write_json
+from genbench.files import clear_os_errors, read_json, writable_folder, write_json
 from genbench.observing import Observer
 
 # What MLflow prints about creating tables is of no use to the reader of a comparison, and nothing is sent anywhere.
@@ -71,10 +71,7 @@ class Store:
         if self._local and set("?%#") & set(str(self._results)):
             raise GenbenchError(f"{self._results}: a results folder's path must not have ?, % or #: choose another")
         if self._local:
-            with clear_os_errors(self._results):
-                self._results.mkdir(parents=True, exist_ok=True)
-            if not os.access(self._results, os.W_OK | os.X_OK):
-                raise GenbenchError(f"{self._results}: the results folder cannot be written: choose another: --results")
+            writable_folder(self._results)
         with self._clear_errors():
             self._client = MlflowClient(tracking_uri=self.uri)
             self._experiment = self._open_experiment()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import tomli_w
 
 from genbench import plugins
 from genbench.errors import DataError, Diverged, GenbenchError
-from genbench.files import write_text
+from genbench.files import writable_folder, write_text
 from genbench.observing import Observer, Observers
 from genbench.planning import Plan, plan
 from genbench.precision import resolve_device
@@ -39,11 +40,15 @@ class Workbench:
     """
 
     def __init__(self, results: Path, observer: Observer | None = None) -> None:
-        self.results = results
-        self.store = Store(results)
+        self.results = writable_folder(results)
         self.runner = Runner(results)
         self._observer = observer or Observer()
         self._open: dict[tuple[DataSpec, EvaluationSpec, str], OpenTask] = {}
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, opened (or made) when first needed: after everything that can be wrong with a request."""
+        return Store(self.results)
 
     def plan(self, spec: RunSpec) -> Plan:
         """Open the data (once) and derive the run's plan. Raises `GenbenchError` in one line for bad input."""

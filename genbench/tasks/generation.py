@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -92,8 +93,8 @@ class Generation:
         return str(self.evaluators.guide.identity["weights"])
 
     def guide(self, device: torch.device) -> nn.Module:
-        """The frozen guide."""
-        return self.evaluators.guide.module.to(device)
+        """A copy of the frozen guide: what a family does with it must not reach the one that scores."""
+        return copy.deepcopy(self.evaluators.guide.module).to(device)
 
     def condition_sets(self, spec: RunSpec) -> dict[str, UInt8Array]:
         """The conditions to make pictures for: those of held-out pictures, and each list repeated."""
