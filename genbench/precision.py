@@ -82,7 +82,8 @@ def _to_float32(output: Any) -> Any:
     if isinstance(output, Tensor):
         return output.float() if output.dtype == torch.bfloat16 else output
     if isinstance(output, tuple | list):
-        return type(output)(_to_float32(item) for item in output)
+        items = [_to_float32(item) for item in output]
+        return type(output)(*items) if hasattr(output, "_fields") else type(output)(items)
     if isinstance(output, dict):
         return {key: _to_float32(value) for key, value in output.items()}
     return output

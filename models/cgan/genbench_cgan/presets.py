@@ -58,7 +58,7 @@ PRESETS = {
         at={
             28: {"budget": "250kimg", "train": {"batch_size": 64, "learning_rate_g": 5e-4, "learning_rate_d": 5e-4}},
             32: {"budget": "600kimg", "train": {"batch_size": 64} | _OBJECTS},
-            64: {"budget": "400kimg", "train": {"batch_size": 64} | _OBJECTS},
+            64: {"budget": "100kimg", "train": {"batch_size": 64} | _OBJECTS},
         },
     ),
     "standard": Preset(
