@@ -38,6 +38,7 @@ class TargetAccuracy(Metric):
     name: ClassVar[str] = "target_accuracy"
     title: ClassVar[str] = "Target accuracy"
     better: ClassVar[Literal["higher", "lower"]] = "higher"
+    version: ClassVar[int] = 2
     task: ClassVar[Task] = "adaptation"
 
     def compute(self, context: MetricContext) -> Sequence[Value]:
@@ -50,15 +51,16 @@ class TargetAccuracy(Metric):
         if found is None:
             raise DataError(f"{context.data.info.name}: there are no predictions to score")
         values = []
-        for name, domain, logits, labels in (
-            (self.name, "target", found.target_logits, found.target_labels),
-            (f"{self.name}_source", "source", found.source_logits, found.source_labels),
+        target = f"{context.data.info.name}@{context.data.info.resolution}/test"
+        for name, pictures, known, logits, labels in (
+            (self.name, target, context.data.identity, found.target_logits, found.target_labels),
+            (f"{self.name}_source", found.source, found.source_hash, found.source_logits, found.source_labels),
         ):
             identity: Identity = {
                 "rule": "top-1",
                 "samples": len(labels),
-                "reference": f"{context.data.info.name}@{context.data.info.resolution}/{domain}/test",
-                "reference_hash": context.data.identity[:16],
+                "reference": pictures,
+                "reference_hash": None if known is None else known[:16],
             }
             values.append(Value(name, top1_accuracy(logits, labels), identity))
         return values

@@ -1,4 +1,4 @@
-"""Features of picture sets: extractors, a cache by content, and which real pictures to compare with.
+"""Features of picture sets: extracted once, kept by content; and which real pictures to compare with.
 
 Metrics over features (FID, KID, precision and recall, …) take these as they are and add statistics and a value.
 """
@@ -6,97 +6,63 @@ Metrics over features (FID, KID, precision and recall, …) take these as they a
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from genbench.data.base import UInt8Array
 from genbench.errors import DataError
-from genbench.evaluators.evaluator import Evaluator
 from genbench.files import whole_file
 from genbench.hashing import content_hash
-from genbench.metrics.base import Identity, MetricContext
+from genbench.metrics.base import MetricContext
+from genbench.metrics.extractors import Extractor, Features, RefereeExtractor, choose_extractor
 
-Features = npt.NDArray[np.float32]
-
-
-class Extractor(Protocol):
-    """Turns pictures into feature vectors; ``identity`` names it, its weights by hash, and its resize."""
-
-    @property
-    def identity(self) -> Identity:
-        """Keys ``extractor``, ``weights`` and ``resize``."""
-
-    def features(self, images: UInt8Array) -> Features:
-        """Features float32 [N, D] of images uint8 [N, H, W, C]."""
-
-
-@dataclass(frozen=True)
-class RefereeExtractor:
-    """The referee's penultimate features: for small pictures, and where there are no Inception weights."""
-
-    referee: Evaluator
-
-    @property
-    def identity(self) -> Identity:
-        """The referee's own identity, named as an extractor."""
-        return {"extractor": "referee-features", **self.referee.identity, "resize": "none"}
-
-    def features(self, images: UInt8Array) -> Features:
-        """Features float32 [N, 128] of images uint8 [N, H, W, C] of the referee's size."""
-        return self.referee.features(images)
-
-
-def choose_extractor(context: MetricContext) -> Extractor:
-    """Inception-v3 when the context has its weights, else the referee.
-
-    Raises:
-        DataError: when the weights are not those known, or the data has no two conditions for a referee to tell apart.
-    """
-    if context.inception_weights is not None:
-        from genbench.metrics.inception import InceptionExtractor
-
-        return InceptionExtractor.load(context.inception_weights, context.device)
-    if len(context.data.info.conditions) < 2:
-        raise DataError(
-            f"{context.data.info.name} has no two conditions that a referee could tell apart: features need Inception "
-            "weights, by --inception-weights"
-        )
-    return RefereeExtractor(context.evaluators.referee)
+__all__ = [
+    "Extractor",
+    "Features",
+    "RefereeExtractor",
+    "choose_extractor",
+    "chosen_rows",
+    "extract",
+    "pictures_hash",
+    "real_pictures",
+]
 
 
 def extract(extractor: Extractor, images: UInt8Array, cache: Path | None = None) -> Features:
     """Features float32 [N, D], taken from ``cache`` when these very pictures were met before.
 
     Raises:
-        DataError: when features are not finite numbers.
+        DataError: when features are not finite numbers, or not one vector a picture.
         GenbenchError: when the cache cannot be written.
     """
     if cache is None:
-        return _checked(extractor.features(images))
+        return _checked(extractor.features(images), len(images))
     path = cache / content_hash(dict(extractor.identity)) / f"{pictures_hash(images)}.npy"
     if (known := _read(path, len(images))) is not None:
         return known
-    features = _checked(extractor.features(images))
+    features = _checked(extractor.features(images), len(images))
     with whole_file(path) as part, part.open("wb") as file:
         np.save(file, features, allow_pickle=False)
     return features
 
 
 def real_pictures(context: MetricContext, split: str, count: int) -> UInt8Array:
-    """``count`` real pictures of a split (or all, if there are fewer): always the same random choice, in order.
+    """``count`` real pictures of a split (or all, if there are fewer): always the same random choice, in order."""
+    given = context.reference if split == "test" else None
+    images = context.data.splits[split].images if given is None else given
+    return images if count >= len(images) else images[chosen_rows(len(images), count)]
+
+
+def chosen_rows(total: int, count: int) -> np.ndarray:
+    """Which ``count`` of ``total`` pictures are compared with: always the same random choice, in order.
 
     A random choice, because neighbouring pictures may be of one scene or one class.
     """
-    given = context.reference if split == "test" else None
-    images = context.data.splits[split].images if given is None else given
-    if count >= len(images):
-        return images
+    if count >= total:
+        return np.arange(total)
     # The stream of RandomState is frozen for ever, unlike that of newer generators.
-    return images[np.sort(np.random.RandomState(0).permutation(len(images))[:count])]
+    return np.sort(np.random.RandomState(0).permutation(total)[:count])
 
 
 def pictures_hash(images: UInt8Array) -> str:
@@ -107,7 +73,10 @@ def pictures_hash(images: UInt8Array) -> str:
     return digest.hexdigest()[:16]
 
 
-def _checked(features: Features) -> Features:
+def _checked(values: Features, count: int) -> Features:
+    features = np.asarray(values, dtype=np.float32)
+    if features.ndim != 2 or len(features) != count:
+        raise DataError(f"features must be one vector a picture, not {list(features.shape)} for {count} pictures")
     if not np.isfinite(features).all():
         row = int((~np.isfinite(features)).any(axis=1).argmax())
         raise DataError(f"features of picture {row} are not finite numbers")

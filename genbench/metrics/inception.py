@@ -30,9 +30,10 @@ KNOWN_FILES = ("6726825d",)
 KNOWN_TENSORS = ("sha256:5b1226f46541c27e",)
 """`weights_hash`es that are known, however the file was made: conversions that kept the network's features."""
 
-LAYER = "2048"
+LAYER, LOGITS = "2048", "logits_unbiased"
+RESIZE = "bilinear-tf1-299"
 BATCH = 32
-_FC = {"fc.weight": (1008, 2048), "fc.bias": (1008,)}
+FC = {"fc.weight": (1008, 2048), "fc.bias": (1008,)}
 
 
 def find_weights(path: Path | None = None) -> Path | None:
@@ -85,6 +86,37 @@ def load_state(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
+def build_network(path: Path, state: Mapping[str, Tensor], layer: str, device: torch.device) -> nn.Module:
+    """torch-fidelity's network with checked tensors, giving one layer.
+
+    Raises:
+        DataError: when the tensors do not fit.
+    """
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    # torch-fidelity unpickles what it is given, so it is given what was just checked, never the file.
+    checked = io.BytesIO()
+    torch.save(dict(state), checked)
+    checked.seek(0)
+    try:
+        network = FeatureExtractorInceptionV3("inception-v3-compat", [layer], feature_extractor_weights_path=checked)
+    except RuntimeError as error:
+        raise DataError(f"{path}: does not fit Inception-v3: {str(error).splitlines()[0]}") from None
+    network.to(device, memory_format=torch.channels_last)
+    return network  # type: ignore[no-any-return]
+
+
+def run_network(network: nn.Module, images: UInt8Array, device: torch.device) -> Features:
+    """A layer's outputs float32 [N, D] of images uint8 [N, H, W, C], C = 1 or 3; grey becomes three equal channels."""
+    colour = images if images.shape[-1] == 3 else np.repeat(images, 3, axis=-1)
+    parts = []
+    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        for start in range(0, len(colour), BATCH):
+            pixels = torch.from_numpy(np.array(colour[start : start + BATCH])).to(device)
+            parts.append(network(pixels.permute(0, 3, 1, 2))[0].cpu().numpy())
+    return np.concatenate(parts)
+
+
 @dataclass(frozen=True)
 class InceptionExtractor:
     """The 2,048 pooled features of Inception-v3, of pictures resized to 299×299 as TensorFlow 1 did."""
@@ -100,36 +132,48 @@ class InceptionExtractor:
         Raises:
             DataError: when the file is not a known network.
         """
-        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
         state = load_state(path)
         found = weights_hash(state)
-        for name, shape in _FC.items():  # the classifier plays no part in features, and conversions may lack it
+        for name, shape in FC.items():  # the classifier plays no part in features, and conversions may lack it
             state.setdefault(name, torch.zeros(shape))
-        # torch-fidelity unpickles what it is given, so it is given what was just checked, never the file.
-        checked = io.BytesIO()
-        torch.save(state, checked)
-        checked.seek(0)
-        try:
-            network = FeatureExtractorInceptionV3(
-                "inception-v3-compat", [LAYER], feature_extractor_weights_path=checked
-            )
-        except RuntimeError as error:
-            raise DataError(f"{path}: does not fit Inception-v3: {str(error).splitlines()[0]}") from None
-        network.to(device, memory_format=torch.channels_last)
-        return cls(network, found, device)
+        return cls(build_network(path, state, LAYER, device), found, device)
 
     @property
     def identity(self) -> Identity:
         """Extractor, weights and resize."""
-        return {"extractor": "inception-v3-compat", "weights": self.weights, "resize": "bilinear-tf1-299"}
+        return {"extractor": "inception-v3-compat", "weights": self.weights, "resize": RESIZE}
 
     def features(self, images: UInt8Array) -> Features:
         """Features float32 [N, 2048] of images uint8 [N, H, W, C], C = 1 or 3; grey becomes three equal channels."""
-        colour = images if images.shape[-1] == 3 else np.repeat(images, 3, axis=-1)
-        parts = []
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
-            for start in range(0, len(colour), BATCH):
-                pixels = torch.from_numpy(np.array(colour[start : start + BATCH])).to(self.device)
-                parts.append(self.network(pixels.permute(0, 3, 1, 2))[0].cpu().numpy())
-        return np.concatenate(parts)
+        return run_network(self.network, images, self.device)
+
+
+@dataclass(frozen=True)
+class InceptionLogits:
+    """The 1,008 class scores of Inception-v3 without bias, as the Inception Score takes them."""
+
+    network: nn.Module
+    weights: str
+    device: torch.device
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device) -> InceptionLogits:
+        """Build the network from a known file that has its classifier.
+
+        Raises:
+            DataError: when the file is not a known network, or lacks the classifier.
+        """
+        state = load_state(path)
+        if lacking := sorted(FC.keys() - state.keys()):
+            raise DataError(f"{path}: has no {lacking[0]}: the Inception Score needs {FILE} whole")
+        found = tensors_hash({k: v for k, v in state.items() if not k.endswith("num_batches_tracked")})
+        return cls(build_network(path, state, LOGITS, device), found, device)
+
+    @property
+    def identity(self) -> Identity:
+        """Extractor, weights (those of the classifier too) and resize."""
+        return {"extractor": "inception-v3-compat/logits", "weights": self.weights, "resize": RESIZE}
+
+    def features(self, images: UInt8Array) -> Features:
+        """Logits float32 [N, 1008] of images uint8 [N, H, W, C], C = 1 or 3."""
+        return run_network(self.network, images, self.device)

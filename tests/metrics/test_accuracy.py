@@ -112,10 +112,16 @@ def test_metric_scores_the_lists_together_and_apart(toy):
             "exact_set/test": 1.0,
             "accuracy/new_test": 1 / 2,
             "exact_set/new_test": 0.0,
+            "accuracy/1_object": 1.0,
+            "accuracy/2_objects": 1 / 2,
             "accuracy_guide": 3 / 4,
+            "guide_gap": 0.0,
         }
     )
-    assert {value.ceiling for value in values} == {3 / 4}
+    ceilings = {value.name: value.ceiling for value in values}
+    assert ceilings.pop("guide_gap") == 0.0
+    assert ceilings.pop("accuracy/2_objects") is None  # no real picture has two
+    assert set(ceilings.values()) == {3 / 4}
 
 
 def test_metric_without_lists_scores_held_out_conditions(toy):
@@ -125,6 +131,7 @@ def test_metric_without_lists_scores_held_out_conditions(toy):
         "accuracy": 0.5,
         "exact_set": 0.5,
         "accuracy_guide": 0.5,
+        "guide_gap": 0.0,
         "accuracy_resnet18": 0.5,
     }
     identities = {value.name: value.identity for value in values}

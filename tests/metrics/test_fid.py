@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import sqrtm
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
 from genbench.errors import DataError
@@ -29,6 +30,20 @@ def torch_fidelity(x, y):
 def test_equals_torch_fidelity_for_few_and_many(n, m, d):
     x, y = clouds(n, m, d)
     assert frechet_distance(x, y) == pytest.approx(torch_fidelity(x, y), rel=1e-5)
+
+
+def moments_and_root(x, y):
+    """The formula as pytorch-fid writes it: means, covariances, and the matrix square root of their product."""
+    means, covariances = zip(*((part.mean(axis=0), np.cov(part, rowvar=False)) for part in (x, y)), strict=True)
+    shift = means[0] - means[1]
+    root = sqrtm(covariances[0] @ covariances[1])
+    return shift @ shift + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * np.trace(root).real
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(400, 300, 64), (90, 700, 32)])
+def test_equals_the_formula_with_a_matrix_root(n, m, d):
+    x, y = (part.astype(np.float64) for part in clouds(n, m, d))
+    assert frechet_distance(x, y) == pytest.approx(moments_and_root(x, y), rel=1e-5)
 
 
 def test_closed_form_of_gaussians_on_axes():

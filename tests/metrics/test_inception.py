@@ -9,21 +9,13 @@ import torch
 from genbench.errors import DataError
 from genbench.metrics import inception
 from genbench.metrics.inception import FILE, InceptionExtractor, find_weights, load_state, weights_hash
+from tests.metrics.inception_files import untrained
 
 
 @pytest.fixture(scope="module")
 def reference():
     """torch-fidelity's own extractor with random weights, and its state."""
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
-    class Untrained(FeatureExtractorInceptionV3):
-        def load_state_dict(self, state_dict, strict=True, assign=False):
-            return None
-
-    torch.manual_seed(0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "load", lambda *_, **__: {})
-        return Untrained("reference", ["2048"], feature_extractor_weights_path="none").eval()
+    return untrained("2048")
 
 
 @pytest.fixture
