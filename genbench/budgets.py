@@ -70,6 +70,17 @@ class Budget:
         """Whether the floating-point operations of a step must be known to tell when to stop."""
         return self.unit == "flop"
 
+    @property
+    def words(self) -> str:
+        """For captions: ``120 s of training``, ``2e14 FLOP of training``, ``training on 200,000 pictures``."""
+        if self.unit == "s":
+            return f"{self.amount:g} s of training"
+        if self.unit == "flop":
+            return f"{self.amount:g} FLOP of training".replace("e+", "e")
+        if self.unit == "img":
+            return f"training on {self.amount:,.0f} pictures"
+        return f"{self.amount:,.0f} steps of training"
+
     def __str__(self) -> str:
         if self.unit == "img" and self.amount >= 1e3:
             return f"{self.amount / 1e3:g}kimg"

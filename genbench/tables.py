@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 SCHEMA = 1
 """Version of the JSON that `genbench compare --format json` prints."""
@@ -22,7 +22,7 @@ class Column:
         unit: e.g. ``"s"``, ``"MB"``, or empty.
         better: which direction wins; ``"neither"`` for descriptions such as the parameter count.
         identity: what makes its numbers comparable (extractor, weights, reference, sample count, machine …).
-        note: the identity in words, for footnotes.
+        note: a sentence about it for below the table, beside its identity.
         minor: True for a column that files for machines have (CSV, JSON) and tables for people leave out.
     """
 
@@ -30,17 +30,47 @@ class Column:
     title: str
     unit: str = ""
     better: Better = "neither"
-    identity: Mapping[str, str | int | float | None] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     minor: bool = False
+
+
+@dataclass(frozen=True)
+class Against:
+    """How a cell compares with that of the row ``row``, paired by seed.
+
+    Attributes:
+        row: label of the row compared with.
+        difference: mean of (this row - that row) over ``pairs`` seeds that both finished.
+        low, high: limits of its 95 % interval, not adjusted; None with fewer than two pairs.
+        p_value: of "there is no difference", adjusted for all comparisons of the column; None with fewer than two.
+        distinguishable: whether the two rows were shown to differ.
+    """
+
+    row: str
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    pairs: int
+    distinguishable: bool
 
 
 @dataclass(frozen=True)
 class Cell:
     """One measure of one row over its seeds.
 
-    ``low`` and ``high`` bound the 95 % interval of the mean and are None where nothing can be said (a single seed).
-    ``ceiling`` is what real held-out pictures score, where that question makes sense.
+    Attributes:
+        mean: of the ``values``.
+        low, high: limits of the 95 % interval of the mean; None where nothing can be said.
+        values: one number a seed.
+        ceiling: what real held-out pictures score, where that question makes sense.
+        repetitions: which seeds the values belong to, in their order.
+        covers: what the interval takes into account: ``"seeds"``, ``"reference set"``; or, with one seed,
+            ``"generated pictures"``.
+        stderr_generated, stderr_reference: of each value, due to the generated and to the reference sample; None
+            where a metric doesn't tell.
+        against: the comparison with the best row (or the one chosen as reference); None for that row itself.
     """
 
     mean: float
@@ -48,6 +78,25 @@ class Cell:
     high: float | None
     values: Sequence[float]
     ceiling: float | None = None
+    repetitions: Sequence[int] = ()
+    covers: Sequence[str] = ()
+    stderr_generated: Sequence[float | None] = ()
+    stderr_reference: Sequence[float | None] = ()
+    against: Against | None = None
+
+    @property
+    def resampled_only(self) -> bool:
+        """Whether the interval says nothing about training again."""
+        return self.low is not None and bool(self.covers) and "seeds" not in self.covers
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A seed that did not finish: its ``status`` is ``"diverged"`` or ``"failed"``."""
+
+    seed: int
+    status: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +109,10 @@ class Row:
         seeds: repetitions asked for; ``failed`` of them did not finish, for the ``reasons`` given.
         cells: by `Column.key`; a column that could not be measured is absent.
         runs: ids of the runs in the store, in order of repetition.
+        failures: the same failures with their seeds and kinds, where these are known.
+        selection: how the weights were chosen: ``"final"`` are those at the end of training.
+        marks: what a reader must know about the row, e.g. ``"evaluator-guided"``.
+        budget: when training stopped.
         reference: True for a row of published or reference numbers (real data's floor), which has no runs.
     """
 
@@ -71,7 +124,20 @@ class Row:
     cells: Mapping[str, Cell]
     runs: Sequence[str] = ()
     reasons: Sequence[str] = ()
+    failures: Sequence[Failure] = ()
+    selection: str = "final"
+    marks: Sequence[str] = ()
+    budget: str = ""
     reference: bool = False
+
+
+@dataclass(frozen=True)
+class Front:
+    """The rows that no other beats on both quality and cost, by their means: keys of the columns, labels of rows."""
+
+    quality: str
+    cost: str
+    rows: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -84,8 +150,11 @@ class Comparison:
         task, dataset, resolution: what was compared on.
         columns: in printing order.
         rows: in the order asked for; reference rows last.
-        notes: sentences for below the table (intervals, seeds, machine); the columns' own notes come after them.
+        notes: sentences for below the table (intervals, seeds, machine); what columns mean comes after them.
         command: the command that makes this table again.
+        fronts: Pareto fronts; the first is that of the headline measure against sampling time.
+        reference_row: label of the row that all others were compared with; None for the best of each measure.
+        interval: the kind of the intervals over seeds, ``"t"`` or ``"bootstrap"``.
     """
 
     name: str
@@ -97,6 +166,16 @@ class Comparison:
     rows: Sequence[Row]
     notes: Sequence[str] = ()
     command: str = ""
+    fronts: Sequence[Front] = ()
+    reference_row: str | None = None
+    interval: str = "t"
+
+    def column(self, key: str) -> Column:
+        """The column with this key. Raises `KeyError` when there is none."""
+        for column in self.columns:
+            if column.key == key:
+                return column
+        raise KeyError(key)
 
 
 def main_columns(comparison: Comparison) -> Comparison:

@@ -5,7 +5,8 @@ Everything here prints a `genbench.tables.Comparison`; nothing is measured or de
 
 from __future__ import annotations
 
+from genbench.exporting.fronts import draw_fronts
 from genbench.exporting.tidy import to_frame, to_json
 from genbench.exporting.writing import print_table, write_tables
 
-__all__ = ["print_table", "to_frame", "to_json", "write_tables"]
+__all__ = ["draw_fronts", "print_table", "to_frame", "to_json", "write_tables"]

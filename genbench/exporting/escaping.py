@@ -49,6 +49,7 @@ _LATEX = {
     "¿": "?`",
     "\u00a0": "~",
     "\u202f": r"\,",
+    **{raised: f"\\textsuperscript{{{letter}}}" for raised, letter in zip("ᵃᵇᶜᵈᵉᶠᵍʰ", "abcdefgh", strict=True)},
 }
 _MATH = {
     "±": r"\pm",
@@ -77,6 +78,11 @@ _MATH = {
     "‖": r"\|",
     "∇": r"\nabla",
     "∂": r"\partial",
+    "¹": "^1",
+    "²": "^2",
+    "³": "^3",
+    "†": r"\dagger",
+    "‡": r"\ddagger",
 }
 _GREEK = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "

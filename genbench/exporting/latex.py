@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from genbench.exporting.escaping import latex, latex_breakable, slug, visible
-from genbench.exporting.layout import Heading, Style, matrix, notes, transposed
+from genbench.exporting.layout import RESAMPLED, TIED, Emphasis, Heading, Style, matrix, notes, transposed
 from genbench.exporting.numbers import Number
 from genbench.tables import Comparison
 
@@ -16,6 +16,8 @@ _SIZES = ((78, r"\small"), (88, r"\footnotesize"), (100, r"\scriptsize"))
 _HEADING = 12  # lines of headings are broken beyond this many characters,
 _ABOVE, _BESIDE = 18, 30  # those of families' names beyond this many, above and beside their numbers
 
+_MARKS = {TIED: r"\dagger", RESAMPLED: r"\ddagger"}
+
 Entry = Sequence[str]
 """The lines of one cell, each of them LaTeX."""
 
@@ -24,7 +26,7 @@ def to_latex(comparison: Comparison) -> str:
     r"""A ``table`` environment with caption, label ``tab:<name>`` and notes in small print below.
 
     Families are rows where that fits a page; otherwise they stand side by side, with one line a measure. The best mean
-    of each measure is bold.
+    of each measure is bold, and a dagger marks means that are not distinguishable from it.
     """
     needed = width(matrix(comparison, _style(upright=True, measured=True)))
     sideways = width(transposed(matrix(comparison, _style(upright=False, measured=True))))
@@ -102,6 +104,11 @@ def _stack(entry: Entry, place: str) -> str:
     return f"\\begin{{tabular}}[{place[0]}]{{@{{}}{place[1]}@{{}}}}" + r"\\".join(entry) + r"\end{tabular}"
 
 
+def _raised(mark: str) -> str:
+    """A number's mark, of no width, so that the numbers stay in line."""
+    return rf"\rlap{{$^{{{''.join(_MARKS[character] for character in mark)}}}$}}" if mark else ""
+
+
 def _printed(text: str) -> str:
     """Text of the length that ``text`` has in print, where some characters appear as their code points."""
     return visible(text) + 7 * "x" * latex(text).count("{[}U+")
@@ -117,9 +124,9 @@ def _style(*, upright: bool, measured: bool = False) -> Style[Entry]:
     def heading(title: Heading) -> Entry:
         return [escape(line) for line in (title.lines(_HEADING) if upright else [str(title)])]
 
-    def number(value: Number | None, is_best: bool) -> Entry:
+    def number(value: Number | None, emphasis: Emphasis) -> Entry:
         if value is None:
             return ["--"]
-        return [value.plain() if measured else value.latex(bold=is_best)]
+        return [value.plain() if measured else value.latex(bold=emphasis.best) + _raised(emphasis.mark)]
 
     return Style(text, heading, number)

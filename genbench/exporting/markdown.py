@@ -7,7 +7,7 @@ import re
 from rich.cells import cell_len
 
 from genbench.exporting.escaping import markdown, visible
-from genbench.exporting.layout import Style, matrix, notes
+from genbench.exporting.layout import Emphasis, Style, matrix, notes
 from genbench.exporting.numbers import MISSING, Number
 from genbench.tables import Comparison
 
@@ -41,10 +41,10 @@ def _line(entries: list[str], widths: list[int]) -> str:
     return f"|{'|'.join(cells)}|"
 
 
-def _number(value: Number | None, is_best: bool) -> str:
+def _number(value: Number | None, emphasis: Emphasis) -> str:
     if value is None:
         return MISSING
-    return f"**{value.plain()}**" if is_best else value.plain()
+    return (f"**{value.plain()}**" if emphasis.best else value.plain()) + emphasis.mark
 
 
 _STYLE = Style(text=markdown, heading=lambda heading: markdown(str(heading)), number=_number)

@@ -13,14 +13,28 @@ from rich.table import Table
 from rich.text import Text
 
 from genbench.exporting.escaping import visible
-from genbench.exporting.layout import Heading, Style, matrix, notes, transposed
+from genbench.exporting.layout import (
+    RAISED,
+    RESAMPLED,
+    TIED,
+    Emphasis,
+    Heading,
+    Style,
+    all_marks,
+    matrix,
+    notes,
+    transposed,
+)
 from genbench.exporting.numbers import MISSING, Number
 from genbench.tables import Comparison
 
 _HEADING = 12  # headings above numbers are broken into lines of this many characters,
 _LABEL = 16  # names of measures beside them not below this many,
 _FAMILY = 9  # and names of families above numbers not below this many
-_ASCII = str.maketrans({"±": "+-", "–": "-", "×": "x", "µ": "u", "↑": "^", "↓": "v", "…": "..."})
+_ASCII = str.maketrans(
+    {"±": "+-", "–": "-", "×": "x", "µ": "u", "↑": "^", "↓": "v", "…": "...", "∞": "inf", TIED: "~", RESAMPLED: "?"}
+    | {raised: f"[{letter}]" for raised, letter in zip(RAISED, "abcdefgh", strict=True)}
+)
 
 Lines = list[list[Text]]
 
@@ -46,15 +60,17 @@ def tables(comparison: Comparison, width: int = 80, *, ascii_only: bool = False)
         width: of the terminal, in characters.
         ascii_only: avoid every character that is not ASCII.
     """
-    upright = matrix(comparison, _style(ascii_only, heading=_HEADING))
+    blank = max(map(len, all_marks(comparison)), default=0)  # so that marks don't push numbers out of line
+    upright = matrix(comparison, _style(ascii_only, heading=_HEADING, blank=blank))
     if _natural_width(upright, gap=2) <= width:
         return [_table(upright, gap=2, fold=False)]
     for tight, gap in ((False, 2), (True, 1)):
-        lines = transposed(matrix(comparison, _style(ascii_only, tight=tight)))
+        lines = transposed(matrix(comparison, _style(ascii_only, tight=tight, blank=blank)))
         if _natural_width(lines, gap) <= width:
             return [_table(lines, gap, fold=False)]
         room = width - _families_width(lines, gap)
-        lines = transposed(matrix(comparison, _style(ascii_only, tight=tight, heading=max(room - gap, _LABEL))))
+        style = _style(ascii_only, tight=tight, heading=max(room - gap, _LABEL), blank=blank)
+        lines = transposed(matrix(comparison, style))
         if room >= _natural_width([line[:1] for line in lines], gap):
             return [_table(lines, gap, fold=True)]
     return [_table(part, gap=1, fold=True) for part in _split(lines, width)]
@@ -106,12 +122,16 @@ def _table(lines: Lines, gap: int, *, fold: bool) -> Table:
     return table
 
 
-def _style(ascii_only: bool, *, tight: bool = False, heading: int = 1000) -> Style[Text]:
-    """How entries are set: tight without blanks around ±, headings broken at ``heading`` characters."""
+def _style(ascii_only: bool, *, tight: bool = False, heading: int = 1000, blank: int = 0) -> Style[Text]:
+    """How entries are set: tight without blanks around ±, headings broken at ``heading`` characters.
 
-    def number(value: Number | None, is_best: bool) -> Text:
+    Behind every number is room for ``blank`` characters of marks.
+    """
+
+    def number(value: Number | None, emphasis: Emphasis) -> Text:
         string = MISSING if value is None else value.plain(tight=tight)
-        return _text(string, ascii_only, "bold green" if is_best else "")
+        text = _text(string, ascii_only, "bold green" if emphasis.best else "")
+        return text.append_text(_text(emphasis.mark, ascii_only)).append(" " * (blank - len(emphasis.mark)))
 
     def title(measure: Heading) -> Text:
         return Text("\n").join(_text(line, ascii_only) for line in measure.lines(heading))

@@ -1,15 +1,20 @@
-"""The table for programs: a tidy frame, one line a row and measure, and the JSON object of schema 1."""
+"""The table for programs: a tidy frame, one line a row and measure, and the JSON object of schema 1.
+
+Fields that later versions add are at the end, so that programs written for earlier ones go on reading.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from genbench.exporting.layout import best
 from genbench.tables import SCHEMA, Cell, Column, Comparison, Row
 
 FIELDS = (
@@ -26,39 +31,50 @@ FIELDS = (
     "values",
     "unit",
     "identity",
+    "repetitions",
+    "covers",
+    "best",
+    "against",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "p_value",
+    "distinguishable",
+    "diverged",
+    "selection",
+    "marks",
+    "budget",
+    "pareto",
 )
+_NUMBERS = ("mean", "low", "high", "ceiling", "difference", "difference_low", "difference_high", "p_value")
 
 
 def to_frame(comparison: Comparison) -> pd.DataFrame:
     """One line for each row and column, with the columns `FIELDS`.
 
-    ``values`` are the repetitions joined by ``;`` with all their digits; ``identity`` is a JSON object. What a row
-    could not measure is there as NaN, so that failures stay visible; reference rows, which have ``seeds`` 0, list what
-    they have. Numbers are neither rounded nor scaled.
+    ``values`` are the repetitions joined by ``;`` with all their digits, ``repetitions`` their seeds; ``identity`` is a
+    JSON object. What a row could not measure is there as NaN, so that failures stay visible; reference rows, which have
+    ``seeds`` 0, list what they have. Numbers are neither rounded nor scaled.
+
+    ``covers`` says what the interval takes into account (``seeds``, ``reference set``, or ``resampling`` of one run);
+    ``difference`` to the row ``against`` has its own interval, and ``p_value`` is adjusted for all comparisons of the
+    measure. ``pareto`` is true for rows on the front of the headline measure against sampling time.
     """
     lines = [
-        _line(row, column, row.cells.get(column.key))
+        _line(row, column, row.cells.get(column.key), comparison)
         for row in comparison.rows
         for column in comparison.columns
         if column.key in row.cells or not row.reference
     ]
-    return pd.DataFrame.from_records(lines, columns=list(FIELDS)).astype(
-        {
-            "seeds": "int64",
-            "failed": "int64",
-            "mean": "float64",
-            "low": "float64",
-            "high": "float64",
-            "ceiling": "float64",
-        }
-    )
+    types = {"seeds": "int64", "failed": "int64", "diverged": "int64"} | dict.fromkeys(_NUMBERS, "float64")
+    return pd.DataFrame.from_records(lines, columns=list(FIELDS)).astype(types)
 
 
 def to_json(comparison: Comparison, files: Mapping[str, str | Path]) -> dict[str, Any]:
     """The object that ``--format json`` prints; strict JSON, so what is not finite becomes null.
 
     Rows are what ran. What real pictures score stands beside each value as its ``ceiling`` where it has one; a row with
-    failed seeds has their ``reasons``.
+    failed seeds has their ``reasons``. The ``fronts`` are Pareto fronts; a row's ``pareto`` is about the first of them.
     """
     return {
         "schema": SCHEMA,
@@ -66,6 +82,13 @@ def to_json(comparison: Comparison, files: Mapping[str, str | Path]) -> dict[str
         "dataset": unicode(comparison.dataset),
         "rows": [_record(row, comparison) for row in comparison.rows if not row.reference],
         "files": {name: unicode(str(path)) for name, path in files.items()},
+        "title": unicode(comparison.title),
+        "interval": comparison.interval,
+        "fronts": [
+            {"quality": front.quality, "cost": front.cost, "rows": [unicode(label) for label in front.rows]}
+            for front in comparison.fronts
+        ],
+        "notes": [unicode(note) for note in comparison.notes],
     }
 
 
@@ -74,7 +97,8 @@ def unicode(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _line(row: Row, column: Column, cell: Cell | None) -> dict[str, Any]:
+def _line(row: Row, column: Column, cell: Cell | None, comparison: Comparison) -> dict[str, Any]:
+    against = cell.against if cell else None
     return {
         "label": unicode(row.label),
         "family": unicode(row.family),
@@ -89,6 +113,20 @@ def _line(row: Row, column: Column, cell: Cell | None) -> dict[str, Any]:
         "values": ";".join(repr(float(value)) for value in cell.values) if cell else "",
         "unit": column.unit,
         "identity": json.dumps(_plain(column.identity), sort_keys=True, ensure_ascii=False, allow_nan=False),
+        "repetitions": ";".join(map(str, cell.repetitions)) if cell else "",
+        "covers": ";".join(cell.covers) if cell else "",
+        "best": row.label in best(comparison, column),
+        "against": unicode(against.row) if against else "",
+        "difference": against.difference if against else None,
+        "difference_low": against.low if against else None,
+        "difference_high": against.high if against else None,
+        "p_value": against.p_value if against else None,
+        "distinguishable": str(against.distinguishable) if against else "",
+        "diverged": _diverged(row),
+        "selection": "" if row.reference else row.selection,
+        "marks": "; ".join(unicode(mark) for mark in row.marks),
+        "budget": row.budget,
+        "pareto": _on_front(row, comparison),
     }
 
 
@@ -100,25 +138,55 @@ def _record(row: Row, comparison: Comparison) -> dict[str, Any]:
         "seeds": row.seeds,
         "failed": row.failed,
         "metrics": {
-            column.key: _measure(row.cells[column.key], column)
-            for column in comparison.columns
-            if column.key in row.cells
+            column.key: _measure(row, column, comparison) for column in comparison.columns if column.key in row.cells
         },
+        "diverged": _diverged(row),
+        "selection": row.selection,
+        "marks": [unicode(mark) for mark in row.marks],
+        "budget": row.budget,
+        "pareto": _on_front(row, comparison),
     }
     if row.reasons:
         record["reasons"] = [unicode(reason) for reason in row.reasons]
+    if row.failures:
+        record["failures"] = [
+            {"seed": failure.seed, "status": failure.status, "reason": unicode(failure.reason)}
+            for failure in row.failures
+        ]
     return record
 
 
-def _measure(cell: Cell, column: Column) -> dict[str, Any]:
+def _measure(row: Row, column: Column, comparison: Comparison) -> dict[str, Any]:
+    cell = row.cells[column.key]
     measure = {
         "mean": _plain(cell.mean),
         "low": _plain(cell.low),
         "high": _plain(cell.high),
         "values": _plain(list(cell.values)),
         "identity": _plain(column.identity),
+        "better": column.better,
+        "unit": column.unit,
+        "best": row.label in best(comparison, column),
     }
-    return measure if cell.ceiling is None else {**measure, "ceiling": _plain(cell.ceiling)}
+    if cell.ceiling is not None:
+        measure["ceiling"] = _plain(cell.ceiling)
+    for key in ("repetitions", "covers"):
+        if getattr(cell, key):
+            measure[key] = list(getattr(cell, key))
+    for key in ("stderr_generated", "stderr_reference"):
+        if any(error is not None for error in getattr(cell, key)):
+            measure[key] = _plain(list(getattr(cell, key)))
+    if cell.against is not None:
+        measure["against"] = _plain(asdict(cell.against))
+    return measure
+
+
+def _diverged(row: Row) -> int:
+    return sum(failure.status == "diverged" for failure in row.failures)
+
+
+def _on_front(row: Row, comparison: Comparison) -> bool:
+    return bool(comparison.fronts) and row.label in comparison.fronts[0].rows
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,8 @@ from genbench.exporting.csv import to_csv
 from genbench.exporting.latex import to_latex
 from genbench.exporting.markdown import to_markdown
 from genbench.exporting.terminal import show
-from genbench.files import write_text
+from genbench.exporting.tidy import to_json
+from genbench.files import write_json, write_text
 from genbench.tables import Comparison
 
 FORMATS: Mapping[str, Callable[[Comparison], str]] = {"csv": to_csv, "tex": to_latex, "md": to_markdown}
@@ -19,13 +20,14 @@ FORMATS: Mapping[str, Callable[[Comparison], str]] = {"csv": to_csv, "tex": to_l
 
 
 def write_tables(comparison: Comparison, folder: Path) -> dict[str, Path]:
-    """Write ``table.csv``, ``table.tex`` and ``table.md`` into ``folder``, and return their paths by extension.
+    """Write ``table.csv``, ``table.tex``, ``table.md`` and ``table.json`` into ``folder``; return paths by extension.
 
     Raises:
         GenbenchError: when the folder cannot be written or the disk is full.
     """
     texts = {extension: form(comparison) for extension, form in FORMATS.items()}
-    return {extension: write_text(folder / f"table.{extension}", text) for extension, text in texts.items()}
+    written = {extension: write_text(folder / f"table.{extension}", text) for extension, text in texts.items()}
+    return {**written, "json": write_json(folder / "table.json", to_json(comparison, {}))}
 
 
 def print_table(comparison: Comparison, form: str = "table") -> None:

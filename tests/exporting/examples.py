@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from genbench.statistics import t_interval
-from genbench.tables import Cell, Column, Comparison, Row
+from genbench.tables import Against, Cell, Column, Comparison, Failure, Front, Row
 
 REFEREE = {"metric": "accuracy", "evaluator": "digits-referee", "weights": "0123456789abcdef" * 4, "pictures": 360}
 COLUMNS = (
-    Column("accuracy", "Accuracy", "", "higher", REFEREE, "evaluator digits-referee, pictures 360"),
-    Column("exact_set", "Exact set", "", "higher", REFEREE, "evaluator digits-referee, pictures 360"),
-    Column("fid", "FID", "", "lower", {"metric": "fid", "resize": None}, "referee's features"),
+    Column("accuracy", "Accuracy", "", "higher", REFEREE),
+    Column("exact_set", "Exact set", "", "higher", REFEREE),
+    Column("fid", "FID", "", "lower", {"metric": "fid", "resize": None}, "smaller is closer to real pictures"),
     Column("train_s", "Training", "s", "lower", {"machine": "cpu"}),
     Column("sample_s", "Sampling a picture", "s", "lower", {"machine": "cpu"}),
     Column("parameters", "Parameters"),
@@ -73,3 +74,32 @@ def comparison(
         ["mean ± half width of the 95 % t interval over 3 seeds"],
         "genbench compare ddpm cgan",
     )
+
+
+def marked() -> Comparison:
+    """Two rows; the second diverged once, is chosen by validation, guided, and not distinguishable from the first."""
+    table = comparison(failed=1)
+    first, second, real = table.rows
+    against = Against("ddpm", -0.02, -0.1, 0.06, 0.31, 2, distinguishable=False)
+    cells = {
+        key: replace(cell, against=replace(against, p_value=0.01, distinguishable=True) if key == "fid" else against)
+        for key, cell in second.cells.items()
+        if key != "parameters"
+    }
+    failure = Failure(2, "diverged", "loss is not finite at step 120")
+    second = replace(second, cells=cells, selection="validation", marks=("evaluator-guided",), failures=(failure,))
+    columns = [column for column in COLUMNS if column.key in ("accuracy", "fid", "train_s", "sample_s", "train_flop")]
+    return replace(
+        table,
+        rows=[first, second, real],
+        columns=columns,
+        fronts=[Front("fid", "sample_s", ["ddpm"]), Front("fid", "train_s", ["ddpm", "cgan"])],
+    )
+
+
+def resampled() -> Comparison:
+    """One seed, with the interval of its own resampling."""
+    table = comparison(["ddpm"], seeds=1)
+    row = table.rows[0]
+    fid = replace(row.cells["fid"], low=20.0, high=27.5, covers=("resampling",))
+    return replace(table, rows=[replace(row, cells={**row.cells, "fid": fid})])

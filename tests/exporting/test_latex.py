@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from genbench.exporting.escaping import latex, slug, visible
 from genbench.exporting.latex import to_latex
-from tests.exporting.examples import HOSTILE, comparison
+from tests.exporting.examples import HOSTILE, comparison, marked, resampled
 
 
 def test_table_by_hand():
@@ -49,11 +49,22 @@ def test_ceilings_without_a_reference_row_go_into_the_notes():
     assert "Accuracy: real held-out pictures score 0.994 (the ceiling)" in text
 
 
-def test_shared_notes_are_told_once_and_hashes_are_short():
-    table = comparison()
-    noted = [replace(column, note="weights " + "0123456789abcdef" * 4) for column in table.columns[:2]]
-    text = to_latex(replace(table, columns=noted))
-    assert r"Accuracy, Exact set: weights 0123456789\ldots{}." in text
+def test_shared_facts_are_told_once_and_hashes_are_short():
+    text = to_latex(comparison())
+    assert text.count(r"0123456789\ldots{}") == 1
+    assert r"Accuracy, Exact set: evaluator digits-referee, weights 0123456789\ldots{}, pictures 360." in text
+
+
+def test_marks_stand_beside_numbers_and_below_the_table():
+    text = to_latex(marked())
+    lines = {line.split("&")[0].strip(): line for line in text.splitlines() if "&" in line}
+    assert r"\mathbf" in lines["ddpm"]
+    assert r"$\rlap{$^{\dagger}$}" in lines[r"cgan@validation\textsuperscript{a}"]
+    assert r"$\dagger$ not distinguishable from the best of the measure" in text
+    assert r"\textsuperscript{a} evaluator-guided" in text
+    single = to_latex(resampled())
+    assert r"$\rlap{$^{\ddagger}$}" in single
+    assert "says nothing about training again" in single
 
 
 @given(st.text())
@@ -73,6 +84,7 @@ def test_plain_text_is_left_alone():
     assert latex(plain) == plain
     assert latex("ddpm--large") == "ddpm-{}-large"  # not a dash
     assert latex("λ = 0.2 ± 0.1, Ångström") == r"$\lambda$ = 0.2 $\pm$ 0.1, \r{A}ngstr\"{o}m"
+    assert latex("(x·y/D + 1)³, O(n²)ᵃ") == r"(x$\cdot$y/D + 1)$^3$, O(n$^2$)\textsuperscript{a}"
     assert latex("中") == "{[}U+4E2D{]}"
 
 
@@ -95,6 +107,8 @@ def test_compiles_unedited_whatever_the_labels_say(tmp_path):
         replace(
             comparison([string.printable]), notes=[string.printable, "x" * 200], command=string.printable, name="y"
         ),
+        marked(),
+        resampled(),
         replace(comparison([chr(code) for code in range(0xA0, 0x250)]), columns=comparison().columns[:1], name="z"),
     ]
     # A hundred rows and more don't fit one page: that is a warning, not an error.

@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from genbench.exporting.escaping import visible
 from genbench.exporting.markdown import code, to_markdown
-from tests.exporting.examples import HOSTILE, comparison
+from tests.exporting.examples import HOSTILE, comparison, marked
 
 
 def cells(text: str) -> list[list[str]]:
@@ -58,3 +58,10 @@ def test_notes_stay_sentences(note):
 def test_code_spans_hold_backticks():
     assert code("a`b``c") == "```a`b``c```"
     assert code("`a`") == "`` `a` ``"
+
+
+def test_marks_survive_a_parser():
+    rows = cells(to_markdown(marked()))
+    assert rows[2][0] == "cgan@validationᵃ"
+    assert [cell.endswith("†") for cell in rows[2][2:]] == [True, False, True, True]
+    assert "- ᵃ evaluator-guided" in to_markdown(marked())

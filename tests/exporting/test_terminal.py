@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from genbench.exporting.terminal import show
-from tests.exporting.examples import COLUMNS, HOSTILE, comparison
+from tests.exporting.examples import COLUMNS, HOSTILE, comparison, marked, resampled
 
 
 def printed(table, width=80, encoding="utf-8") -> str:
@@ -73,3 +73,25 @@ def test_colours_only_on_a_terminal():
     stream = io.StringIO()
     show(comparison(), Console(file=stream, width=80, force_terminal=True, color_system="standard"))
     assert "\x1b[1;32m" in stream.getvalue()
+
+
+def test_marks_keep_numbers_in_line():
+    text = printed(marked(), width=120)
+    rows = [line for line in text.splitlines() if line.startswith((" ddpm", " cgan"))]
+    assert "cgan@validationᵃ" in rows[1]
+    assert rows[1].count("†") == 3  # not the FID, where it was shown to differ
+    assert rows[0].index(" ± ") == rows[1].index(" ± ")
+    assert "ᵃ evaluator-guided" in text
+    assert "† not distinguishable from the best of the measure" in text
+    assert "†" not in printed(comparison())
+    assert "~" in printed(marked(), encoding="ascii")
+
+
+def test_a_single_seed_marks_its_interval():
+    text = printed(resampled())
+    assert any("‡" in line and "[20.0, 27.5]" in line for line in text.splitlines())
+    assert "says nothing about training again" in " ".join(text.split())
+
+
+def test_fronts_are_told():
+    assert "Pareto front of FID against Sampling a picture, by means: ddpm" in " ".join(printed(marked()).split())

@@ -13,17 +13,20 @@ from genbench.errors import ConfigError, GenbenchError
 from genbench.exporting import print_table, to_frame, to_json, write_tables
 from genbench.exporting.csv import to_csv
 from genbench.tables import Cell
-from tests.exporting.examples import COLUMNS, HOSTILE, comparison
+from tests.exporting.examples import COLUMNS, HOSTILE, comparison, marked
+
+NUMBERS = ("mean", "low", "high", "ceiling", "difference", "difference_low", "difference_high", "p_value")
 
 
 def read(text: str) -> pd.DataFrame:
     strings = ["label", "family", "preset", "metric", "values", "unit", "identity"]
+    strings += ["repetitions", "covers", "against", "distinguishable", "selection", "marks", "budget"]
     types = dict.fromkeys(strings, "str")
     return pd.read_csv(
         io.StringIO(text),
         float_precision="round_trip",
         keep_default_na=False,
-        na_values={"mean": "", "low": "", "high": "", "ceiling": ""},
+        na_values=dict.fromkeys(NUMBERS, ""),
         dtype=types,
     )
 
@@ -50,7 +53,7 @@ def test_frame_is_tidy():
 def test_json_says_what_the_table_says():
     table = comparison(failed=1)
     printed = json.loads(json.dumps(to_json(table, {"csv": Path("results/x/table.csv")}), allow_nan=False))
-    assert list(printed) == ["schema", "task", "dataset", "rows", "files"]
+    assert list(printed)[:5] == ["schema", "task", "dataset", "rows", "files"]
     assert (printed["schema"], printed["task"], printed["dataset"]) == (1, "generation", "digits")
     assert printed["files"] == {"csv": "results/x/table.csv"}
     assert [row["label"] for row in printed["rows"]] == ["ddpm", "cgan"]
@@ -82,8 +85,26 @@ def test_json_is_strict():
             "high": None,
             "values": [None, 1.0],
             "identity": {"metric": "fid", "resize": None},
+            "better": "lower",
+            "unit": "",
+            "best": False,
         }
     }
+
+
+def test_comparisons_selection_and_failures_are_in_csv_and_json():
+    table = marked()
+    frame = to_frame(table).set_index(["label", "metric"])
+    accuracy, fid = frame.loc[("cgan", "accuracy")], frame.loc[("cgan", "fid")]
+    assert (accuracy.against, accuracy.p_value, accuracy.distinguishable) == ("ddpm", 0.31, "False")
+    assert (accuracy.difference_low, accuracy.difference, accuracy.difference_high) == (-0.1, -0.02, 0.06)
+    assert (fid.distinguishable, fid.best, frame.loc[("ddpm", "fid")].pareto) == ("True", True, True)
+    assert (accuracy.diverged, accuracy.selection, accuracy.marks) == (1, "validation", "evaluator-guided")
+    row = to_json(table, {})["rows"][1]
+    assert row["failures"] == [{"seed": 2, "status": "diverged", "reason": "loss is not finite at step 120"}]
+    assert row["metrics"]["accuracy"]["against"]["distinguishable"] is False
+    assert (row["selection"], row["marks"], row["pareto"]) == ("validation", ["evaluator-guided"], False)
+    assert to_json(table, {})["fronts"][0] == {"quality": "fid", "cost": "sample_s", "rows": ["ddpm"]}
 
 
 def test_one_seed_has_no_interval():
@@ -95,7 +116,8 @@ def test_one_seed_has_no_interval():
 def test_files_are_written_whole(tmp_path):
     table = comparison(HOSTILE)
     paths = write_tables(table, tmp_path / "new")
-    assert paths == {name: tmp_path / "new" / f"table.{name}" for name in ("csv", "tex", "md")}
+    assert paths == {name: tmp_path / "new" / f"table.{name}" for name in ("csv", "tex", "md", "json")}
+    assert json.loads(paths["json"].read_text(encoding="utf-8")) == to_json(table, {})
     assert sorted(tmp_path.glob("new/*")) == sorted(paths.values())
     assert paths["csv"].read_text(encoding="utf-8") == to_csv(table)
 

@@ -1,0 +1,198 @@
+"""The figure of quality against cost: every row's mean with its interval, its seeds, and the Pareto front."""
+
+from __future__ import annotations
+
+import math
+import warnings
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genbench import plugins
+from genbench.exporting.escaping import visible
+from genbench.exporting.layout import ARROWS, Heading, name
+from genbench.exporting.numbers import Scale, column_scale
+from genbench.exporting.placing import Labelled, write_labels
+from genbench.files import whole_file
+from genbench.tables import Cell, Column, Comparison, Front, Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Colours that colour-blind readers tell apart (M. Okabe and K. Ito, *Color universal design*, 2008)."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+_PANEL = (3.7, 3.3)  # inches
+_WIDE = 8.0  # a cost that spans more than this factor has a logarithmic axis
+_FORMATS = {"png": "pareto", "pdf": "pareto_pdf"}
+
+
+def draw_fronts(comparison: Comparison, folder: Path) -> dict[str, Path]:
+    """Draw one panel for each front of the comparison as ``pareto.png`` and ``pareto.pdf``.
+
+    Returns:
+        The files by the names ``pareto`` and ``pareto_pdf``; none when there is nothing to draw.
+
+    Raises:
+        GenbenchError: when a file cannot be written.
+    """
+    fronts = [front for front in comparison.fronts if _drawn(comparison, front)]
+    if not fronts:
+        return {}
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with (
+        warnings.catch_warnings(),
+        mpl.rc_context({"pdf.fonttype": 42, "font.size": 9, "axes.titlesize": 9, "font.family": "DejaVu Sans"}),
+    ):
+        warnings.filterwarnings("ignore", message="Glyph")  # labels may hold what the font lacks
+        figure = Figure(figsize=(_PANEL[0] * len(fronts), _PANEL[1]), layout="constrained", dpi=200)
+        axes = figure.subplots(1, len(fronts), sharey=True, squeeze=False)[0]
+        for axis, front in zip(axes, fronts, strict=True):
+            _panel(axis, comparison, front)
+        for axis in axes[1:]:
+            axis.set_ylabel("")
+        figure.suptitle(visible(comparison.title), fontsize=9, parse_math=False)
+        figure.supxlabel(_caption(comparison), fontsize=7, color="0.35")
+        for axis, front in zip(axes, fronts, strict=True):
+            _label(figure, axis, comparison, front)
+        return {name: _save(figure, folder / f"pareto.{form}") for form, name in _FORMATS.items()}
+
+
+def appearance(family: str) -> tuple[str, str]:
+    """Colour and marker of a family, the same in every figure: its name's place, or the next one that is free."""
+    taken: dict[int, str] = {}
+    for other in sorted({*plugins.names("families"), family}):
+        place = zlib.crc32(other.encode()) % len(COLOURS)
+        while place in taken and len(taken) < len(COLOURS):
+            place = (place + 1) % len(COLOURS)
+        taken.setdefault(place, other)
+        if other == family:
+            return COLOURS[place], MARKERS[place]
+    raise AssertionError("the family is among the names")
+
+
+def _drawn(comparison: Comparison, front: Front) -> list[Row]:
+    """Rows that have both measures, as finite numbers."""
+
+    def known(row: Row) -> bool:
+        cells = [row.cells.get(key) for key in (front.quality, front.cost)]
+        return all(cell is not None and math.isfinite(cell.mean) for cell in cells)
+
+    return [row for row in comparison.rows if not row.reference and known(row)]
+
+
+def _panel(axis: Axes, comparison: Comparison, front: Front) -> None:
+    quality, cost = comparison.column(front.quality), comparison.column(front.cost)
+    rows = _drawn(comparison, front)
+    across = column_scale(cost, [row.cells[cost.key] for row in rows])
+    for row in rows:
+        colour, marker = appearance(row.family)
+        x, y = _scaled(row.cells[cost.key], across), row.cells[quality.key]
+        costs, scores = (dict(zip(cell.repetitions, cell.values, strict=False)) for cell in (x, y))
+        shared = [k for k in costs if k in scores]
+        if len(shared) > 1:
+            places = [costs[k] for k in shared], [scores[k] for k in shared]
+            axis.scatter(*places, 9, marker=marker, color=colour, alpha=0.45, linewidths=0)
+        axis.errorbar(
+            x.mean,
+            y.mean,
+            xerr=_reach(x),
+            yerr=_reach(y),
+            fmt=marker,
+            color=colour,
+            markersize=6.5,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+            elinewidth=1.0,
+            capsize=2,
+            zorder=3,
+        )
+    means = [row.cells[cost.key].mean / across.factor for row in rows]
+    if min(means) > 0 and max(means) / min(means) > _WIDE:
+        axis.set_xscale("log")
+    axis.margins(0.12)
+    axis.set_xlabel(str(Heading(cost.title, across.unit, ARROWS[cost.better])), parse_math=False)
+    axis.set_ylabel(str(Heading(quality.title, quality.unit, ARROWS[quality.better])), parse_math=False)
+    axis.grid(color="0.92", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    _real(axis, comparison, quality)
+    _steps(axis, comparison, front, quality, across)
+
+
+def _steps(axis: Axes, comparison: Comparison, front: Front, quality: Column, across: Scale) -> None:
+    """The front as a staircase to the edges of the panel: beyond it lies what some row beats."""
+    rows = [row for row in _drawn(comparison, front) if row.label in front.rows]
+    points = sorted((row.cells[front.cost].mean / across.factor, row.cells[front.quality].mean) for row in rows)
+    if not points:
+        return
+    left, right, low, high = *axis.get_xlim(), *axis.get_ylim()
+    worst = high if quality.better == "lower" else low
+    xs = [points[0][0], *(x for x, _ in points), right]
+    ys = [worst, *(y for _, y in points), points[-1][1]]
+    axis.plot(xs, ys, drawstyle="steps-post", color="0.55", linewidth=1.0, zorder=1)
+    axis.set(xlim=(left, right), ylim=(low, high))
+
+
+def _real(axis: Axes, comparison: Comparison, quality: Column) -> None:
+    """A dashed line where real pictures score."""
+    for row in [row for row in comparison.rows if row.reference and quality.key in row.cells]:
+        score = row.cells[quality.key].mean
+        axis.axhline(score, color="0.25", linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+        axis.annotate(
+            visible(row.label),
+            (0.99, score),
+            xycoords=axis.get_yaxis_transform(),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7,
+            color="0.25",
+        )
+
+
+def _label(figure: Figure, axis: Axes, comparison: Comparison, front: Front) -> None:
+    """Write each row's name beside its mean."""
+    rows = _drawn(comparison, front)
+    across = column_scale(comparison.column(front.cost), [row.cells[front.cost] for row in rows])
+    labelled = []
+    for row in rows:
+        x, y = _scaled(row.cells[front.cost], across), row.cells[front.quality]
+        left, right = (x.mean if limit is None else limit for limit in (x.low, x.high))
+        low, high = (y.mean if limit is None else limit for limit in (y.low, y.high))
+        cross = ((max(left, 1e-3 * x.mean), right), (low, high))
+        labelled.append(Labelled(name(row, dict.fromkeys(row.marks, "")), (x.mean, y.mean), cross))
+    write_labels(figure, axis, labelled)
+
+
+def _scaled(cell: Cell, scale: Scale) -> Cell:
+    def by(value: float | None) -> float | None:
+        return None if value is None else value / scale.factor
+
+    values = [value / scale.factor for value in cell.values]
+    return Cell(cell.mean / scale.factor, by(cell.low), by(cell.high), values, repetitions=cell.repetitions)
+
+
+def _reach(cell: Cell) -> Sequence[Sequence[float]] | None:
+    """How far the interval reaches below and above the mean."""
+    if cell.low is None or cell.high is None:
+        return None
+    return [[max(cell.mean - cell.low, 0.0)], [max(cell.high - cell.mean, 0.0)]]
+
+
+def _caption(comparison: Comparison) -> str:
+    one = all(row.seeds == 1 for row in comparison.rows if not row.reference)
+    means = "one seed: no claim that rows differ" if one else "means with 95 % intervals; small: single seeds"
+    return f"{means}; grey steps: Pareto front by means"
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    with whole_file(path) as part:
+        metadata = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
+        figure.savefig(part, format=path.suffix[1:], metadata=metadata)
+    return path
