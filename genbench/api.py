@@ -32,8 +32,9 @@ and hold it to this contract with ``genbench check my-family``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -42,24 +43,32 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genbench.errors import ConfigError, DataError, Diverged, GenbenchError
+from genbench.figuring import Conditions, Figure, FigureContext, FigureOptions, Film, Sheet, Strip
 
 __all__ = [
     "AdaptationBatch",
     "AdaptationLearner",
     "Averaging",
     "Batch",
+    "Conditions",
     "Config",
     "ConfigError",
     "DataError",
     "DataInfo",
     "Diverged",
     "Family",
+    "Figure",
+    "FigureContext",
+    "FigureOptions",
+    "Film",
     "GenbenchError",
     "GenerativeLearner",
     "Learner",
     "Preset",
     "Reference",
     "SampleConfig",
+    "Sheet",
+    "Strip",
     "Task",
     "TrainConfig",
     "condition_loss",
@@ -68,6 +77,9 @@ __all__ = [
 
 Task = Literal["generation", "adaptation"]
 """What a family does, and so what it can be compared on."""
+
+Layout = Callable[[Any, Any, "DataInfo", Path], None]
+"""Writes a learner, for sampling with this `SampleConfig`, for data as described, into a folder."""
 
 
 # ---------------------------------------------------------------------------------------------------------------- data
@@ -84,6 +96,7 @@ class DataInfo:
         conditions: names of the K classes or objects, in index order.
         exclusive: True when every picture has exactly one of them (class labels), False for sets.
         train_size: number of training pictures.
+        std: standard deviation of the training pictures' pixels, where they are in [-1, 1]: what a family may scale by.
     """
 
     name: str
@@ -92,6 +105,7 @@ class DataInfo:
     conditions: tuple[str, ...]
     exclusive: bool
     train_size: int
+    std: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -236,7 +250,25 @@ class Learner(ABC):
 
 
 class GenerativeLearner(Learner):
-    """A learner for task ``generation``."""
+    """A learner for task ``generation``.
+
+    Attributes:
+        noise_shape: shape of one picture's start noise, when `sample_from` can be handed it; else None.
+    """
+
+    noise_shape: tuple[int, ...] | None = None
+
+    def validate(self, batch: Batch) -> Tensor | None:  # noqa: ARG002
+        """The loss on validation pictures, for choosing among the weights that training passes through.
+
+        Called now and then during training, with the averaged weights in place, in eval mode, under ``no_grad``, and
+        with torch's global generators seeded alike every time. It must leave the learner's state as it is.
+
+        Returns:
+            A 0-dimensional tensor, the mean over the batch's pictures, lower is better; None (the default) when the
+            family has no loss that says how good its pictures are.
+        """
+        return None
 
     @abstractmethod
     def sample(self, conditions: Tensor, config: Any, *, generator: torch.Generator) -> Tensor:
@@ -250,6 +282,21 @@ class GenerativeLearner(Learner):
         Returns:
             [N, C, H, W] float32; the core clips to [-1, 1].
         """
+
+    def sample_from(
+        self,
+        start: Tensor,  # noqa: ARG002
+        conditions: Tensor,  # noqa: ARG002
+        config: Any,  # noqa: ARG002
+        *,
+        generator: torch.Generator,  # noqa: ARG002
+    ) -> Tensor:
+        """As `sample`, from start noises [N, *noise_shape] in place of the generator's first draw.
+
+        Raises:
+            ConfigError: when the family cannot (the default).
+        """
+        raise ConfigError("this family cannot start from noise that it is handed: leave --noise and --save-noise out")
 
 
 class AdaptationLearner(Learner):
@@ -282,6 +329,8 @@ class Family(ABC):
         TrainConfig, SampleConfig: the configuration models.
         presets: at least ``"smoke"`` (seconds), ``"quick"`` (minutes on two CPU cores) and ``"standard"`` (under an
             hour on one GPU).
+        figures: what ``genbench figure`` can draw of a trained model, by name.
+        layouts: how ``genbench export`` can write a trained model (averaged weights in place), by name.
     """
 
     name: ClassVar[str]
@@ -293,6 +342,8 @@ class Family(ABC):
     TrainConfig: ClassVar[type[TrainConfig]]
     SampleConfig: ClassVar[type[SampleConfig]] = SampleConfig
     presets: ClassVar[Mapping[str, Preset]]
+    figures: ClassVar[Mapping[str, Figure]] = {}
+    layouts: ClassVar[Mapping[str, Layout]] = {}
 
     def needs_guide(self, config: Any) -> bool:  # noqa: ARG002
         """Whether training with this `TrainConfig`, or sampling with this `SampleConfig`, uses the guide classifier.

@@ -1,4 +1,4 @@
-"""A learner's whole state in one safetensors file: networks, averages, optimisers, history, counters."""
+"""A learner's whole state in one safetensors file: networks, averages, optimisers, history, counters, best weights."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ from genbench.api import Learner
 from genbench.averaging import WeightAverage
 from genbench.errors import DataError
 from genbench.files import whole_file
+from genbench.selection import Best, Choice
+from genbench.weights import taken
 
-FORMAT = "1"
+FORMAT = "2"
+
+
+class DamagedCheckpoint(DataError):  # noqa: N818 - a state, as `Diverged` is
+    """A checkpoint that training cannot go on from."""
 
 
 @dataclass
@@ -45,7 +51,14 @@ class History:
         self.values.setdefault(name, []).append(value)
 
 
-def save(path: Path, learner: Learner, average: WeightAverage | None, counters: Counters, history: History) -> None:
+def save(
+    path: Path,
+    learner: Learner,
+    average: WeightAverage | None,
+    counters: Counters,
+    history: History,
+    choice: Choice,
+) -> None:
     """Write everything that training needs to go on as if it had not stopped."""
     tensors: dict[str, Tensor] = {}
     hyper: dict[str, Any] = {}
@@ -62,10 +75,13 @@ def save(path: Path, learner: Learner, average: WeightAverage | None, counters: 
     for name, values in history.values.items():
         tensors[f"history/{name}/step"] = torch.tensor(history.steps[name], dtype=torch.int64)
         tensors[f"history/{name}/value"] = torch.tensor(values, dtype=torch.float64)
+    for name, best in choice.best.items():
+        tensors |= {f"best/{name}/{key}": value for key, value in best.weights.items()}
     metadata = {
         "format": f"genbench-checkpoint-{FORMAT}",
         "counters": json.dumps(asdict(counters)),
         "param_groups": json.dumps(hyper),
+        "choice": json.dumps(_described(choice)),
     }
     save_tensors(path, tensors, metadata)
 
@@ -80,32 +96,35 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
             raise OSError(number, str(error)) from error
 
 
-def load(path: Path, learner: Learner, average: WeightAverage | None) -> tuple[Counters, History]:
+def load(path: Path, learner: Learner, average: WeightAverage | None) -> tuple[Counters, History, Choice]:
     """Put a checkpoint back into a freshly built learner (and its average).
 
     Raises:
-        DataError: when the file is damaged, of another format, or does not fit the learner.
+        DamagedCheckpoint: when the file is damaged, of another format, or does not fit the learner.
     """
     tensors, metadata = _read(path)
     try:
         for name, network in learner.networks.items():
-            network.load_state_dict(_take(tensors, f"networks/{name}/"))
+            network.load_state_dict(taken(tensors, f"networks/{name}/"))
         if average is not None:
-            average.load_state_dict(_take(tensors, "average/"))
+            average.load_state_dict(taken(tensors, "average/"))
         groups = json.loads(metadata["param_groups"])
         for name, optimizer in learner.optimizers.items():
-            _load_optimizer(optimizer, _take(tensors, f"optimizers/{name}/"), groups[name])
-        learner.load_extra_state(_take(tensors, "extra/"))
+            _load_optimizer(optimizer, taken(tensors, f"optimizers/{name}/"), groups[name])
+        learner.load_extra_state(taken(tensors, "extra/"))
         counters = Counters(**json.loads(metadata["counters"]))
+        choice = _chosen(json.loads(metadata["choice"]), tensors)
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: the checkpoint does not fit this family's code ({reason}): delete it") from error
+        raise DamagedCheckpoint(
+            f"{path}: the checkpoint does not fit this family's code ({reason}): delete it"
+        ) from error
     history = History()
-    for key, steps in _take(tensors, "history/").items():
+    for key, steps in taken(tensors, "history/").items():
         name, _, kind = key.rpartition("/")
         target = history.steps if kind == "step" else history.values
         target[name] = steps.tolist()
-    return counters, history
+    return counters, history, choice
 
 
 def _put(tensors: dict[str, Tensor], prefix: str, state: Mapping[str, Tensor]) -> None:
@@ -113,8 +132,17 @@ def _put(tensors: dict[str, Tensor], prefix: str, state: Mapping[str, Tensor]) -
         tensors[prefix + key] = value.detach().to("cpu", copy=True).contiguous()
 
 
-def _take(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+def _described(choice: Choice) -> dict[str, Any]:
+    """Everything of it but the weights."""
+    best = {name: {"score": b.score, "step": b.step, "value": b.value} for name, b in choice.best.items()}
+    return {"passed": choice.passed, "pictures": choice.pictures, "seconds": choice.seconds, "best": best}
+
+
+def _chosen(described: dict[str, Any], tensors: Mapping[str, Tensor]) -> Choice:
+    best = {
+        name: Best(**entry, weights=taken(tensors, f"best/{name}/")) for name, entry in described.pop("best").items()
+    }
+    return Choice(**described, best=best)
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -123,9 +151,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, ValueError) as error:
-        raise DataError(f"{path}: damaged checkpoint ({error}): delete it") from error
+        raise DamagedCheckpoint(f"{path}: damaged checkpoint ({error}): delete it") from error
     if metadata.get("format") != f"genbench-checkpoint-{FORMAT}":
-        raise DataError(f"{path}: not a genbench checkpoint of format {FORMAT}: delete it")
+        raise DamagedCheckpoint(f"{path}: not a genbench checkpoint of format {FORMAT}: delete it")
     return tensors, metadata
 
 

@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+data_app = typer.Typer(help="Make data sets from what you have.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 
 
 class Format(StrEnum):
@@ -40,6 +42,31 @@ class ListFormat(StrEnum):
     csv = "csv"
 
 
+class IntervalKind(StrEnum):
+    """How intervals over seeds are made."""
+
+    t = "t"
+    bootstrap = "bootstrap"
+
+
+class Selection(StrEnum):
+    """Which of a training's weights are measured."""
+
+    final = "final"
+    validation = "validation"
+    guide = "guide"
+    source = "source"
+    unsupervised = "unsupervised"
+    oracle = "oracle"
+
+
+class GateFormat(StrEnum):
+    """How a verdict is printed on stdout."""
+
+    text = "text"
+    json = "json"
+
+
 class What(StrEnum):
     """What `genbench ls` lists."""
 
@@ -57,12 +84,26 @@ Download = Annotated[bool, typer.Option("--download", help="Allow fetching data 
 Preset = Annotated[
     str | None, typer.Option("--preset", "-p", help="smoke, quick, standard or a recipe; default: quick.")
 ]
+SelectionOption = Annotated[
+    Selection | None,
+    typer.Option("--selection", help="Which weights: those at the end, or the best by a score; default: final."),
+]
 Budget = Annotated[str | None, typer.Option(help="When training stops: 200kimg, 5000steps, 20epochs, 120s, 2e14flop.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change one setting: train.lr=1e-3 or sample.eta=0.5.")]
 Pictures = Annotated[int | None, typer.Option(help="Pictures generated for FID; default by preset.")]
-Metrics = Annotated[str | None, typer.Option(help="Metrics to measure, with commas; default: all that fit.")]
+Metrics = Annotated[str | None, typer.Option(help="Metrics to measure, with commas; default: all quick ones.")]
 Inception = Annotated[Path | None, typer.Option(help="Inception-v3 weights for FID; default: GENBENCH_HOME.")]
+Extractor = Annotated[str | None, typer.Option(help="Features for FID and others: referee, inception or a plug-in's.")]
 Lab = Annotated[Path | None, typer.Option(help="The lab's ResNet-18 checkpoint.pth, for i-CLEVR.")]
+Columns = Annotated[
+    str | None, typer.Option(help="Measures that the table shows, with commas, or all; files have every one.")
+]
+Interval = Annotated[
+    IntervalKind, typer.Option(help="Intervals over seeds: Student's t, or the bootstrap (five seeds at least).")
+]
+ReferenceRow = Annotated[
+    str | None, typer.Option(help="Label of the row that all others are compared with; default: the best of each.")
+]
 Results = Annotated[Path, typer.Option(help="Folder for results, stages and the default store.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="auto, float32 or bfloat16.")]
@@ -88,7 +129,7 @@ def _main(
 def compare(
     context: typer.Context,
     families: Annotated[
-        list[str] | None, typer.Argument(help="Families, each FAMILY or FAMILY:PRESET; omit when --config is given.")
+        list[str] | None, typer.Argument(help="Families, each FAMILY[:PRESET][@SELECTION]; omit with --config.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A comparison in a TOML file.")] = None,
     dataset: Annotated[
@@ -99,30 +140,36 @@ def compare(
     download: Download = False,
     augment: Annotated[str, typer.Option(help="none or flip.")] = "none",
     preset: Preset = None,
+    selection: SelectionOption = None,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions of every row.")] = 3,
     budget: Budget = None,
     assignments: Set = None,
     pictures: Pictures = None,
     metrics: Metrics = None,
+    extractor: Extractor = None,
     inception_weights: Inception = None,
     lab_checkpoint: Lab = None,
     name: Annotated[str | None, typer.Option(help="Folder under the results; default: made from what runs.")] = None,
     results: Results = Path("results"),
     device: Device = "auto",
     precision: PrecisionOption = "auto",
+    columns: Columns = None,
+    interval: Interval = IntervalKind.t,
+    reference_row: ReferenceRow = None,
     format: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.table,
     quiet: Quiet = False,
 ) -> None:
     """Train families with the same seeds, measure them the same way and print the table."""
-    from genbench.commands.compare import run_comparison, spec_from_flags
+    from genbench.commands.compare import run_comparison, spec_from_flags, with_selection
     from genbench.commands.flags import from_file
+    from genbench.comparing import Report
     from genbench.specs import ComparisonSpec, parse_assignments
 
     data = {"name": dataset, "resolution": resolution, "root": data_root, "download": download, "augment": augment}
     common: dict[str, Any] = {
         "name": name,
         "data": data,
-        "evaluation": _evaluation(pictures, metrics, inception_weights, lab_checkpoint),
+        "evaluation": _evaluation(pictures, metrics, extractor, inception_weights, lab_checkpoint),
         "seeds": seeds,
         "budget": budget,
         "device": device,
@@ -132,26 +179,31 @@ def compare(
         raise ConfigError("give families or --config, not both")
     if config is not None:
         spec = from_file(ComparisonSpec, config, flags=common, given=_given_options(context))
+        spec = with_selection(spec, selection.value) if selection else spec
     else:
-        spec = spec_from_flags(families or [], preset, parse_assignments(assignments or []), common)
-    run_comparison(spec, results=results, output=format.value, quiet=quiet, command=_command_line())
+        chosen = selection.value if selection else None
+        spec = spec_from_flags(families or [], preset, chosen, parse_assignments(assignments or []), common)
+    report = Report(interval.value, reference_row, tuple(_names("--columns", columns)))
+    run_comparison(spec, results=results, output=format.value, quiet=quiet, command=_command_line(), report=report)
 
 
 @app.command()
 def run(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(help="FAMILY, FAMILY:PRESET, the name of a recipe, or a TOML file.")],
+    what: Annotated[str, typer.Argument(help="FAMILY[:PRESET] or a recipe, with @SELECTION; or a TOML file.")],
     dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Default: the recipe's, else digits.")] = None,
     resolution: Resolution = None,
     data_root: DataRoot = None,
     download: Download = False,
     augment: Annotated[str, typer.Option(help="none or flip.")] = "none",
     preset: Preset = None,
+    selection: SelectionOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Repetition; the same number means the same seed everywhere.")] = 0,
     budget: Budget = None,
     assignments: Set = None,
     pictures: Pictures = None,
     metrics: Metrics = None,
+    extractor: Extractor = None,
     inception_weights: Inception = None,
     lab_checkpoint: Lab = None,
     results: Results = Path("results"),
@@ -168,8 +220,9 @@ def run(
     data = {"name": dataset, "resolution": resolution, "root": data_root, "download": download, "augment": augment}
     common: dict[str, Any] = {
         "data": data,
-        "evaluation": _evaluation(pictures, metrics, inception_weights, lab_checkpoint),
+        "evaluation": _evaluation(pictures, metrics, extractor, inception_weights, lab_checkpoint),
         "repetition": seed,
+        "selection": selection.value if selection else None,
         "budget": budget,
         "device": device,
         "precision": precision,
@@ -193,6 +246,10 @@ def sample(
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="Pictures for each condition.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the start noise.")] = 0,
     assignments: Annotated[list[str] | None, typer.Option("--set", help="Change sampling: sample.eta=0.5.")] = None,
+    noise: Annotated[
+        Path | None, typer.Option(help="Start noises, one a picture, from this .npy or .safetensors file.")
+    ] = None,
+    save_noise: Annotated[Path | None, typer.Option(help="Keep the start noises in this file.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the pictures; default: in the results.")
     ] = None,
@@ -214,7 +271,57 @@ def sample(
         results=results,
         device=device,
         quiet=quiet,
+        noise=noise,
+        save_noise=save_noise,
     )
+
+
+@app.command()
+def figure(
+    run: Annotated[str, typer.Argument(help="A run's id, the beginning of it, or its name.")],
+    name: Annotated[str | None, typer.Argument(help="What to draw; without it, what can be drawn is listed.")] = None,
+    conditions: Annotated[
+        str | None, typer.Option("--conditions", "-c", help="Which conditions, as for `genbench sample`.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of the figure, or sampling: frames=6, sample.eta=0.5.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the start noises.")] = 0,
+    noise: Annotated[Path | None, typer.Option(help="Start noises from this .npy or .safetensors file.")] = None,
+    save_noise: Annotated[Path | None, typer.Option(help="Keep the start noises in this file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the figure's files; default: in the results.")
+    ] = None,
+    results: Results = Path("results"),
+    device: Device = "auto",
+    format: Annotated[ListFormat, typer.Option("--format", "-f", help="How to print the list.")] = ListFormat.table,
+    quiet: Quiet = False,
+) -> None:
+    """Draw a figure of a finished run's model: PNG and PDF, or GIF and WebP."""
+    from genbench.commands.figure import Request, draw_figure, list_figures
+
+    if name is None:
+        list_figures(run, results=results, output=format.value)
+        return
+    request = Request(conditions, assignments or [], seed, noise, save_noise, out, device)
+    draw_figure(run, name, request, results=results, quiet=quiet)
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="A run's id, the beginning of it, or its name.")],
+    layout: Annotated[
+        str, typer.Option(help="safetensors (every family), or one of the family's own, such as diffusers.")
+    ] = "safetensors",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write; default: in the results.")] = None,
+    results: Results = Path("results"),
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Write a finished run's trained networks for use elsewhere."""
+    from genbench.commands.weights import export_run
+
+    export_run(run, layout=layout, out=out, results=results, device=device, quiet=quiet)
 
 
 @app.command()
@@ -223,6 +330,12 @@ def evaluate(
     reference: Annotated[
         Path | None, typer.Option(help="Folder of real pictures for FID; default: the data set's.")
     ] = None,
+    reference_features: Annotated[
+        Path | None, typer.Option(help="File of real pictures' features in their place, by --save-reference.")
+    ] = None,
+    save_reference: Annotated[
+        Path | None, typer.Option(help="Write the features of the real pictures to this .safetensors file.")
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="JSON {file: label or [labels]}; default: FOLDER/labels.json or class folders.")
     ] = None,
@@ -230,6 +343,7 @@ def evaluate(
     resolution: Resolution = None,
     data_root: DataRoot = None,
     metrics: Metrics = None,
+    extractor: Extractor = None,
     inception_weights: Inception = None,
     lab_checkpoint: Lab = None,
     results: Results = Path("results"),
@@ -245,11 +359,49 @@ def evaluate(
         reference=reference,
         labels=labels,
         data={"name": dataset, "resolution": resolution, "root": data_root},
-        evaluation=_evaluation(None, metrics, inception_weights, lab_checkpoint),
+        evaluation=_evaluation(None, metrics, extractor, inception_weights, lab_checkpoint),
+        reference_features=reference_features,
+        save_reference=save_reference,
         results=results,
         device=device,
         output=format.value,
         quiet=quiet,
+    )
+
+
+@app.command()
+def gate(
+    target: Annotated[str, typer.Argument(help="A run, a comparison (its folder's name), or the JSON of either.")],
+    baseline: Annotated[
+        Path | None, typer.Option(help="JSON of compare or run, or of --write-baseline, to hold it against.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="The metric to judge by; needed with --baseline.")] = None,
+    tolerance: Annotated[str, typer.Option(help="How much worse is fine: a share such as 5%, or an amount.")] = "5%",
+    row: Annotated[str | None, typer.Option(help="One row of a comparison; default: all of the baseline's.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail, too, when nothing can be told.")] = False,
+    write_baseline: Annotated[Path | None, typer.Option(help="Write a baseline from the target instead.")] = None,
+    results: Results = Path("results"),
+    format: Annotated[GateFormat, typer.Option("--format", "-f", help="How to print the verdict.")] = GateFormat.text,
+) -> None:
+    """Exit with 1 when a run or comparison is worse than a baseline by more than is tolerated, intervals considered."""
+    from genbench.commands import gate as gates
+
+    if (baseline is None) == (write_baseline is None):
+        raise ConfigError("give --baseline FILE to judge by, or --write-baseline FILE to make one")
+    if write_baseline is not None:
+        gates.write_baseline(target, write_baseline, metric=metric, row=row, results=results)
+        return
+    if baseline is None or metric is None:
+        raise ConfigError("--metric is missing: name the metric to judge by, e.g. --metric fid")
+    gates.gate(
+        target,
+        baseline=baseline,
+        metric=metric,
+        tolerance=tolerance,
+        row=row,
+        strict=strict,
+        results=results,
+        output=format.value,
     )
 
 
@@ -289,6 +441,34 @@ def doctor(
     examine(results, output=format.value)
 
 
+@data_app.command("make")
+def make_data(
+    what: Annotated[str, typer.Argument(help="mnist-m.")],
+    backgrounds: Annotated[Path, typer.Option(help="Folder of photographs, of at least 32x32 pixels each.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the data; DATA/mnist_m fits --data-root DATA.")],
+    data_root: Annotated[Path | None, typer.Option(help="Folder with MNIST's files.")] = None,
+    download: Download = False,
+    seed: Annotated[int, typer.Option(min=0, help="Decides which crop of which photograph a digit gets.")] = 0,
+    ink: Annotated[str, typer.Option(help="grey: digits as they are; binary: every inked pixel white.")] = "grey",
+    quiet: Quiet = False,
+) -> None:
+    """Make MNIST-M: MNIST's digits, each blended over a random crop of a photograph."""
+    from genbench.commands.data import make
+
+    typer.echo(
+        make(
+            what,
+            backgrounds=backgrounds,
+            out=out,
+            data_root=data_root,
+            download=download,
+            seed=seed,
+            ink=ink,
+            quiet=quiet,
+        )
+    )
+
+
 @app.command()
 def ui(
     results: Results = Path("results"),
@@ -308,11 +488,24 @@ def main() -> None:
     sys.exit(guarded(lambda: app(prog_name="genbench", standalone_mode=False)))
 
 
-def _evaluation(pictures: int | None, metrics: str | None, inception: Path | None, lab: Path | None) -> dict[str, Any]:
-    names = [part.strip() for part in metrics.split(",") if part.strip()] if metrics else []
-    if metrics is not None and not names:
-        raise ConfigError("--metrics names none: give names with commas, or leave it out")
-    return {"pictures": pictures, "metrics": names, "inception_weights": inception, "lab_checkpoint": lab}
+def _evaluation(
+    pictures: int | None, metrics: str | None, extractor: str | None, inception: Path | None, lab: Path | None
+) -> dict[str, Any]:
+    return {
+        "pictures": pictures,
+        "metrics": _names("--metrics", metrics),
+        "extractor": extractor,
+        "inception_weights": inception,
+        "lab_checkpoint": lab,
+    }
+
+
+def _names(option: str, text: str | None) -> list[str]:
+    """The names that an option lists with commas."""
+    names = [part.strip() for part in text.split(",") if part.strip()] if text else []
+    if text is not None and not names:
+        raise ConfigError(f"{option} names none: give names with commas, or leave it out")
+    return names
 
 
 def _given_options(context: typer.Context) -> set[str]:

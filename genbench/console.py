@@ -82,6 +82,9 @@ class ProgressBars(Observer):
             return
         self._console.print(f"failed: {escape(reason)}", style="red", soft_wrap=True)
 
+    def warned(self, message: str) -> None:  # noqa: D102
+        self._console.print(f"warning: {escape(message)}", style="yellow", soft_wrap=True)
+
     def stage_started(self, stage: Stage, total: float, unit: str) -> None:  # noqa: D102
         if self._stage == stage:
             return

@@ -20,6 +20,9 @@ class Observer:
     def run_failed(self, label: str, reason: str) -> None:
         """A run failed; the others go on."""
 
+    def warned(self, message: str) -> None:
+        """Something went wrong that does not stop the run."""
+
     def stage_started(self, stage: Stage, total: float, unit: str) -> None:
         """A stage begins that will count up to ``total`` in ``unit``."""
 
@@ -50,6 +53,10 @@ class Observers(Observer):
     def run_failed(self, label: str, reason: str) -> None:  # noqa: D102
         for observer in self._observers:
             observer.run_failed(label, reason)
+
+    def warned(self, message: str) -> None:  # noqa: D102
+        for observer in self._observers:
+            observer.warned(message)
 
     def stage_started(self, stage: Stage, total: float, unit: str) -> None:  # noqa: D102
         for observer in self._observers:

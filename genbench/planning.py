@@ -15,13 +15,13 @@ from genbench.budgets import Budget
 from genbench.errors import ConfigError
 from genbench.hashing import content_hash, derive_seed
 from genbench.precision import Precision, resolve_device, resolve_precision
-from genbench.specs import RowSpec, RunSpec, validate
+from genbench.specs import RowSpec, RunSpec, Selection, validate
 
 if TYPE_CHECKING:
     from genbench.tasks.base import OpenTask
 
-TRAINING_VERSION = 1
-"""Raised when the core's loop would give other weights for the same configuration."""
+TRAINING_VERSION = 2
+"""Raised when the core's loop would give other weights for the same configuration, or choose others of them."""
 SAMPLING_VERSION = 1
 """Raised when the core would hand other conditions or start noise to a family."""
 
@@ -60,8 +60,7 @@ class Plan:
     def label(self) -> str:
         """What the run is called, e.g. ``ddpm · digits 16 · quick · seed 0``."""
         info = self.task.info
-        name = self.spec.label or self.spec.family
-        return f"{name} · {info.name} {info.resolution} · {self.spec.preset} · seed {self.spec.repetition}"
+        return f"{self.spec.title} · {info.name} {info.resolution} · {self.spec.preset} · seed {self.spec.repetition}"
 
 
 def resolve(row: RowSpec, info: DataInfo) -> Resolved:
@@ -89,7 +88,10 @@ def resolve(row: RowSpec, info: DataInfo) -> Resolved:
 
 
 def plan(spec: RunSpec, task: OpenTask) -> Plan:
-    """Derive seed and stage hashes for one run on opened data. Raises as `resolve` does."""
+    """Derive seed and stage hashes for one run on opened data. Raises as `resolve` and `check_selection` do.
+
+    A family that is an upper bound (`Family.oracle`) gets the task with the target's labels.
+    """
     resolved = resolve(spec, task.info)
     family = resolved.family
     if family.task != task.task:
@@ -97,6 +99,9 @@ def plan(spec: RunSpec, task: OpenTask) -> Plan:
             f"family {spec.family!r} does {family.task}, but data {spec.data.name!r} is for {task.task}: "
             f"{'use source:target data' if family.task == 'adaptation' else 'use a single data set'}"
         )
+    check_selection(spec.selection, task)
+    if family.oracle:
+        task = task.oracle()
     device = resolve_device(spec.device)
     precision = resolve_precision(spec.precision, device)
     seed = derive_seed("genbench", "repetition", spec.repetition)
@@ -114,6 +119,7 @@ def plan(spec: RunSpec, task: OpenTask) -> Plan:
             "device": device.type,
             "precision": precision,
             "guide": task.guide_hash() if family.needs_guide(resolved.train) else None,
+            "selection": _own_scores(spec, task),
         }
     )
     sample_hash = content_hash(
@@ -121,6 +127,7 @@ def plan(spec: RunSpec, task: OpenTask) -> Plan:
             "stage": "sample",
             "core": SAMPLING_VERSION,
             "train": train_hash,
+            "selection": spec.selection,
             "config": resolved.sample.model_dump(mode="json"),
             "guide": task.guide_hash() if family.needs_guide(resolved.sample) else None,
             "sets": task.sample_identity(spec),
@@ -139,6 +146,28 @@ def plan(spec: RunSpec, task: OpenTask) -> Plan:
         evaluate_hash=evaluate_hash,
         run_hash=content_hash({"family": family.name, "evaluate": evaluate_hash}),
     )
+
+
+def check_selection(selection: Selection, task: OpenTask) -> None:
+    """Raise `ConfigError` when weights for this task cannot be chosen so."""
+    if selection not in task.selections:
+        known = ", ".join(task.selections)
+        raise ConfigError(f"selection {selection!r} is not for {task.task}: choose one of {known}")
+
+
+def preset_sample(spec: RowSpec, info: DataInfo) -> BaseModel:
+    """How the row's preset samples, without the row's own changes: what weights are scored with during training."""
+    return resolve(spec.model_copy(update={"sample": {}}), info).sample
+
+
+def _own_scores(spec: RunSpec, task: OpenTask) -> Mapping[str, Any] | None:
+    """What training computes for this selection alone; None for those whose scores every training computes."""
+    if spec.selection == "oracle":
+        return {"name": "oracle"}
+    if spec.selection == "guide":
+        sample = preset_sample(spec, task.info).model_dump(mode="json")
+        return {"name": "guide", "guide": task.guide_hash(), "sample": sample}
+    return None
 
 
 def _at_resolution(preset: Preset, resolution: int) -> Mapping[str, Any]:

@@ -22,6 +22,9 @@ DEFAULT_LIST_PICTURES = {"smoke": 32, "quick": 320}
 MANY_LIST_PICTURES = 640
 
 
+Selection = Literal["final", "validation", "guide", "source", "unsupervised", "oracle"]
+"""Which weights are measured: those at the end of training, or the best by a score; see `genbench.selection`."""
+
 RESERVED = frozenset({"stages", "artifacts", "samples", "mlflow.db", "published", "reference"})
 """Names under the results folder that a comparison cannot have."""
 
@@ -49,7 +52,10 @@ class EvaluationSpec(Spec):
     list_pictures: int | None = Field(
         None, ge=1, le=1_000_000, description="pictures for each condition list; default by preset"
     )
-    metrics: tuple[str, ...] = Field((), description="names from `genbench ls metrics`; default: all that fit the task")
+    metrics: tuple[str, ...] = Field((), description="names from `genbench ls metrics`; default: all quick ones")
+    extractor: str | None = Field(
+        None, description="referee, inception or a registered one; default: by weights at hand"
+    )
     inception_weights: Path | None = Field(None, description="Inception-v3 weights for FID; default: GENBENCH_HOME")
     lab_checkpoint: Path | None = Field(None, description="the lab's ResNet-18 checkpoint.pth for i-CLEVR")
 
@@ -65,6 +71,22 @@ class RowSpec(Spec):
     )
     train: dict[str, Any] = Field(default_factory=dict, description="changes to the family's training configuration")
     sample: dict[str, Any] = Field(default_factory=dict, description="changes to its sampling configuration")
+    selection: Selection = Field(
+        "final", description="which weights: final, validation or guide; for adaptation source, unsupervised, oracle"
+    )
+
+    @field_validator("label")
+    @classmethod
+    def _label_can_be_seen(cls, label: str | None) -> str | None:
+        if label is not None and not label.strip():
+            raise ValueError("a label needs a visible character; leave it out for the family's name")
+        return label
+
+    @property
+    def title(self) -> str:
+        """Label or family, and how its weights were chosen unless they are final: ``ddpm@validation``."""
+        title, tag = self.label or self.family, f"@{self.selection}"
+        return title if self.selection == "final" or tag in title else title + tag
 
 
 class RunSpec(RowSpec):
@@ -162,6 +184,8 @@ def parse_assignments(assignments: list[str]) -> dict[str, dict[str, Any]]:
 def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
+    # A list of wrong entries counts as empty, too: that is no second problem.
+    problems = [p for p in problems if p is first or p["type"] != "too_short" or p["loc"] != first["loc"][:1]]
     key = ".".join(str(part) for part in first["loc"]) or "(top level)"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -20,10 +18,15 @@ from genbench.api import Diverged, Learner
 from genbench.averaging import WeightAverage
 from genbench.budgets import Budget
 from genbench.checkpoints import Counters, History
+from genbench.errors import ConfigError
 from genbench.hashing import derive_seed
+from genbench.interruption import between_steps
 from genbench.observing import Observer
 from genbench.precision import Precision, prepare
+from genbench.randomness import kept_random_state
 from genbench.resources import Stopwatch, counted_flop, parameter_count
+from genbench.selection import FINAL, Choice, Criterion, Selector
+from genbench.weights import Weights, evaluating, placed, weights_of
 
 FLUSH_SECONDS = 1.0
 CHECKPOINT_SECONDS = 60.0
@@ -39,6 +42,10 @@ class BatchSource(Protocol):
 class Training:
     """A learner under training: build it, `run` it, then `applied` gives the networks that are to be sampled.
 
+    Attributes:
+        choice: the best weights so far by each criterion.
+        selected: which weights `applied` puts in place: ``"final"`` or a criterion's name; see `select`.
+
     Args:
         learner: freshly built by a family.
         batches: where pictures come from, ``batch_size`` a step.
@@ -46,6 +53,7 @@ class Training:
         seed: of the repetition; every step's randomness is derived from it and the step's number.
         device, precision: where and in which number format.
         checkpoint: file to keep the state in, and to go on from when it is there; None keeps nothing.
+        criteria: scores by which the best weights are kept beside those at the end.
     """
 
     def __init__(
@@ -59,10 +67,13 @@ class Training:
         device: torch.device,
         precision: Precision,
         checkpoint: Path | None = None,
+        criteria: Sequence[Criterion] = (),
     ) -> None:
         self.learner = learner
         self.counters = Counters()
         self.history = History()
+        self.choice = Choice()
+        self.selected = FINAL
         self._batches = batches
         self._batch_size = batch_size
         self._budget = budget
@@ -73,7 +84,8 @@ class Training:
         self._average = WeightAverage(learner, learner.averaging) if learner.averaging else None
         self._pending: list[tuple[int, Mapping[str, Tensor | float]]] = []
         if checkpoint is not None and checkpoint.exists():
-            self.counters, self.history = checkpoints.load(checkpoint, learner, self._average)
+            self.counters, self.history, self.choice = checkpoints.load(checkpoint, learner, self._average)
+        self._selector = Selector(criteria, self.choice)
 
     def run(self, observer: Observer | None = None) -> None:
         """Train until the budget is spent.
@@ -86,28 +98,41 @@ class Training:
             observer.scalars(name, steps, self.history.values[name])
         for network in self.learner.networks.values():
             network.train()
-        with _kept_random_state(), _between_steps() as stop:
+        with kept_random_state(), between_steps() as stop:
             self._loop(observer, stop)
         if self._checkpoint is not None:
             self._save()
 
+    def select(self, name: str) -> None:
+        """Let `applied` put these weights in place: ``"final"``, or the best by the criterion of that name.
+
+        Raises:
+            ConfigError: when no weights were chosen by it.
+        """
+        if name != FINAL and name not in self.choice.best:
+            known = ", ".join([FINAL, *sorted(self.choice.best)])
+            raise ConfigError(f"selection {name!r}: training has chosen no weights by it, only {known}")
+        self.selected = name
+
     @contextmanager
     def applied(self) -> Iterator[Learner]:
-        """The learner as it is to be used: averaged weights in place, eval mode, no gradients."""
-        for network in self.learner.networks.values():
-            network.eval()
-        with torch.no_grad():
-            if self._average is None:
-                yield self.learner
-            else:
-                with self._average.applied():
-                    yield self.learner
+        """The learner as it is to be used: selected (and averaged) weights in place, eval mode, no gradients."""
+        with evaluating(self.learner), torch.no_grad(), self._chosen():
+            yield self.learner
+
+    def weights(self, name: str) -> Weights:
+        """A snapshot of the weights that `select` would select."""
+        if name != FINAL:
+            return self.choice.best[name].weights
+        with torch.no_grad(), self._averaged():
+            return weights_of(self.learner)
 
     def costs(self) -> dict[str, float]:
-        """What training took: seconds, steps, pictures, operations, parameters."""
+        """What training took: seconds (without and of scoring), steps, pictures, operations, parameters."""
         counters = self.counters
         return {
             "train_s": counters.seconds,
+            "validation_s": self.choice.seconds,
             "train_steps": counters.step,
             "train_pictures": counters.pictures,
             "pictures_per_s": counters.pictures / counters.seconds if counters.seconds else 0.0,
@@ -121,6 +146,8 @@ class Training:
         flushed = saved = time.monotonic()
         clock.start()
         while (progress := self._progress(clock.seconds)) < 1:
+            if self._selector.due(progress):
+                self._validate(progress, clock, observer)
             if not self.counters.step:
                 clock.pause()  # the first step also counts operations, and pays for what happens once a process
             self._step(progress)
@@ -143,7 +170,23 @@ class Training:
         clock.pause()
         self.counters.seconds = clock.seconds
         self._flush(observer)
+        if self._selector.due(1.0):
+            self._validate(1.0, clock, observer)
+        clock.pause()
         observer.stage_progress("train", 1.0)
+
+    def _validate(self, progress: float, clock: Stopwatch, observer: Observer) -> None:
+        """Score the weights as they would be sampled from, with the clock stopped; training's state stays as it is."""
+        clock.pause()
+        self._flush(observer)
+        began, step = time.perf_counter(), self.counters.step
+        with kept_random_state(), evaluating(self.learner), torch.no_grad(), self._averaged():
+            scores = self._selector.look(self.learner, step=step, pictures=self.counters.pictures, progress=progress)
+        self.choice.seconds += time.perf_counter() - began
+        for name, value in scores.items():
+            self.history.add(name, step, value)
+            observer.scalars(name, [step], [value])
+        clock.start()
 
     def _interrupt(self, clock: Stopwatch, observer: Observer) -> None:
         """Keep what is trained, then end as Ctrl-C does."""
@@ -196,37 +239,10 @@ class Training:
 
     def _save(self) -> None:
         assert self._checkpoint is not None
-        checkpoints.save(self._checkpoint, self.learner, self._average, self.counters, self.history)
+        checkpoints.save(self._checkpoint, self.learner, self._average, self.counters, self.history, self.choice)
 
+    def _averaged(self) -> AbstractContextManager[None]:
+        return self._average.applied() if self._average is not None else nullcontext()
 
-@contextmanager
-def _between_steps() -> Iterator[threading.Event]:
-    """Within the block, the first Ctrl-C or SIGTERM sets the yielded event, so that a step is never cut in half; the
-    second acts at once. Signals can be caught in the main thread only; elsewhere nothing changes.
-    """
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        stop.set()
-        for signal_number in before:
-            signal.signal(signal_number, signal.default_int_handler)
-
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _kept_random_state() -> Iterator[None]:
-    """Training reseeds torch's global generators at every step; the caller's state is put back afterwards."""
-    devices = list(range(torch.cuda.device_count()))
-    with torch.random.fork_rng(devices=devices):
-        yield
+    def _chosen(self) -> AbstractContextManager[None]:
+        return self._averaged() if self.selected == FINAL else placed(self.learner, self.weights(self.selected))

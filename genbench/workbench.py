@@ -10,13 +10,13 @@ from typing import Any
 
 import tomli_w
 
-from genbench import plugins
 from genbench.errors import DataError, Diverged, GenbenchError
 from genbench.files import writable_folder, write_text
+from genbench.keeping import HISTORY, weights_file
 from genbench.observing import Observer, Observers
 from genbench.planning import Plan, plan
 from genbench.precision import resolve_device
-from genbench.running import HISTORY, SHEET, WEIGHTS, Runner
+from genbench.running import FIGURES, SHEET, Runner
 from genbench.specs import DataSpec, EvaluationSpec, RunSpec
 from genbench.tasks.base import OpenTask
 from genbench.tracking import RunLog, Store
@@ -52,8 +52,9 @@ class Workbench:
 
     def plan(self, spec: RunSpec) -> Plan:
         """Open the data (once) and derive the run's plan. Raises `GenbenchError` in one line for bad input."""
-        task = self.open(spec.data, spec.evaluation, spec.device)
-        return plan(spec, task.oracle() if plugins.family(spec.family).oracle else task)
+        planned = plan(spec, self.open(spec.data, spec.evaluation, spec.device))
+        self.runner.check_selection(planned)
+        return planned
 
     def open(self, data: DataSpec, evaluation: EvaluationSpec, device: str) -> OpenTask:
         """The task for this data, opened once."""
@@ -118,13 +119,15 @@ class Workbench:
         """Hand the record and the files that people and later commands want to the store."""
         train = self.runner.stages.folder("train", planned.train_hash)
         evaluate = self.runner.stages.folder("evaluate", planned.evaluate_hash)
+        weights = dict.fromkeys(weights_file(name) for name in ("final", planned.spec.selection))
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             files = [
                 ("", write_text(folder / "spec.toml", spec_as_toml(planned.spec))),
                 ("", train / HISTORY),
                 ("", evaluate / SHEET),
-                ("checkpoint", train / WEIGHTS),
+                *(("checkpoint", train / name) for name in weights),
+                *((FIGURES, path) for path in sorted((evaluate / FIGURES).glob("*"))),
             ]
             log.finish(record, folder, [(where, path) for where, path in files if path.exists()])
 
@@ -142,6 +145,7 @@ def _tags(planned: Plan) -> dict[str, str]:
         "genbench.task": planned.task.task,
         "genbench.dataset": planned.task.info.name,
         "genbench.preset": planned.spec.preset,
+        "genbench.selection": planned.spec.selection,
         "genbench.stage.train": planned.train_hash,
         "genbench.stage.sample": planned.sample_hash,
         "genbench.stage.evaluate": planned.evaluate_hash,
@@ -159,6 +163,7 @@ def _params(planned: Plan) -> dict[str, Any]:
         "repetition": planned.spec.repetition,
         "seed": planned.seed,
         "budget": str(resolved.budget),
+        "selection": planned.spec.selection,
         "precision": planned.precision,
         "device": planned.device.type,
         **{f"train.{key}": value for key, value in resolved.train.model_dump(mode="json").items()},

@@ -72,8 +72,9 @@ BROKEN = {
         ("BatchDependent", "scores depend on the pictures beside it"),
         ("RandomScores", "the same pictures get other scores"),
     ),
+    "domains": (("DeadDomain", "it is dead, and nothing adapts"), ("NeverHeard", "does not fall")),
 }
-HONEST = ("Toy", "Guided", "Picky", "Unmonitored", "Adapting", "UnmonitoredAdapting")
+HONEST = ("Toy", "Guided", "Picky", "Unmonitored", "Adapting", "UnmonitoredAdapting", "AdversarialAdapting")
 
 
 @pytest.fixture

@@ -111,6 +111,16 @@ class Guided(Toy):
     presets: ClassVar = {name: Preset(name, budget="20steps", train={"guided": True}) for name in PRESETS}
 
 
+class Validating(Toy):
+    """Has a validation loss, which draws noise and remembers nothing."""
+
+    class Learner(ToyLearner):
+        def validate(self, batch: Batch) -> Tensor:
+            noise = torch.randn(len(batch.images), 2)
+            images = self.centre + self.network(torch.cat([batch.conditions, noise], dim=1)).unflatten(1, self.shape)
+            return F.mse_loss(images, batch.images)
+
+
 class Picky(Toy):
     """Refuses what it cannot do, as the contract allows."""
 
@@ -462,3 +472,43 @@ class DeadHead(Adapting):
             super().__init__(*args)
             self.networks["domain"] = nn.Linear(8, 1)
             self.optimizers["sgd"].add_param_group({"params": list(self.networks["domain"].parameters())})
+
+
+class ToyAdversary(ToyClassifier):
+    """With a domain classifier whose gradient reaches the features reversed and λ-fold."""
+
+    domain_rate = 0.05
+    heard = True
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.domain = self.networks["domain"] = nn.Linear(8, 1)
+        self.optimizers["sgd"].add_param_group({"params": list(self.domain.parameters()), "lr": self.domain_rate})
+
+    def step(self, batch: AdaptationBatch, progress: float) -> Mapping[str, Tensor | float]:
+        features = self.body(torch.cat([batch.source_images, batch.target_images]))
+        strength = 0.6 * progress
+        still = features.detach()
+        scores = self.domain(still + strength * (still - features) if self.heard else still).squeeze(1)
+        sources = len(batch.source_images)
+        labels = (torch.arange(len(scores)) >= sources).float()
+        loss = F.cross_entropy(self.head(features[:sources]), batch.source_labels)
+        self.optimizers["sgd"].zero_grad()
+        (loss + F.binary_cross_entropy_with_logits(scores, labels)).backward()
+        self.optimizers["sgd"].step()
+        right = ((scores.detach() > 0) == labels.bool()).float().mean()
+        return {"loss": loss.detach(), "lambda": strength, "domain_accuracy": right}
+
+
+class AdversarialAdapting(Adapting):
+    Learner = ToyAdversary
+
+
+class DeadDomain(Adapting):
+    class Learner(ToyAdversary):
+        domain_rate = 0.0
+
+
+class NeverHeard(Adapting):
+    class Learner(ToyAdversary):
+        heard = False

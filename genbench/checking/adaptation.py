@@ -7,7 +7,7 @@ from torch import Tensor
 
 from genbench.budgets import Budget
 from genbench.checking.contract import Violation
-from genbench.checking.subject import STEPS, Subject, adapting
+from genbench.checking.subject import STEPS, Held, Subject, adapting
 from genbench.checking.toys import OBJECTS, ToySet
 from genbench.checking.trend import falls
 from genbench.errors import ConfigError
@@ -23,6 +23,11 @@ VARIANTS: tuple[tuple[int | None, int, Precision], ...] = (
 """Resolution (None: the subject's own), channels, precision."""
 LEAST_ACCURACY = 0.5
 """Of four classes that a linear classifier tells apart."""
+PROBE_STEPS = 300
+LAST = 150
+"""Steps at the end of a probe over which the domain classifier's accuracy is averaged."""
+LEAST_DOMAIN_ACCURACY = 0.8
+"""Of two domains that differ in brightness."""
 
 
 def shapes(subject: Subject) -> str:
@@ -84,6 +89,33 @@ def learning(subject: Subject) -> str:
     values = torch.tensor(subject.trained.history.values[monitor])
     tenth = len(values) // 10
     return f"{change}, {falls(monitor, values[:tenth], values[-tenth:])}"
+
+
+def domains(subject: Subject) -> str:
+    """A domain classifier, if the family logs its ``domain_accuracy``, learns at λ = 0 and is confused at λ > 0.
+
+    Training is held at progress 0, where ``lambda`` must be 0, and then at ½.
+    """
+    scalars = subject.trained.history.values
+    if not {"domain_accuracy", "lambda"} <= scalars.keys():
+        return "no domain_accuracy and lambda are logged: no domain classifier to look at"
+    alone, heard = (_held(subject, progress) for progress in (0.0, 0.5))
+    if alone["lambda"].any() or not heard["lambda"].all():
+        raise Violation("lambda must be 0 at progress 0 and positive at ½, so that both can be told apart")
+    accuracy = alone["domain_accuracy"][-LAST:]
+    if accuracy.mean() < LEAST_DOMAIN_ACCURACY:
+        raise Violation(
+            f"in {PROBE_STEPS} steps at λ = 0 the domain classifier tells {accuracy.mean():.0%} of two domains that "
+            f"differ in brightness apart, not {LEAST_DOMAIN_ACCURACY:.0%}: it is dead, and nothing adapts"
+        )
+    return falls("domain accuracy", accuracy, heard["domain_accuracy"][-LAST:])
+
+
+def _held(subject: Subject, progress: float) -> dict[str, Tensor]:
+    """What is logged in a fresh training with schedules held at ``progress``."""
+    training = subject.training(subject.toys, Held("steps", PROBE_STEPS, at=progress))
+    training.run()
+    return {name: torch.tensor(values) for name, values in training.history.values.items()}
 
 
 def _outputs(training: Training, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -44,6 +44,18 @@ class CutShort(Budget):
         return 1.0 if steps >= self.stop else share
 
 
+@dataclass(frozen=True)
+class Held(Budget):
+    """A budget during which progress, and so every schedule, stays where it is."""
+
+    at: float = 0.0
+
+    def spent(self, *, pictures: int, steps: int, seconds: float, flop: float) -> float:
+        """``at``, until the budget is spent."""
+        share = super().spent(pictures=pictures, steps=steps, seconds=seconds, flop=flop)
+        return 1.0 if share >= 1 else self.at
+
+
 class Subject:
     """A family with one of its presets.
 

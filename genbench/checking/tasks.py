@@ -33,6 +33,7 @@ CHECKS: Mapping[Task, Sequence[Check]] = {
         Check(adaptation.shapes, needs=("step",)),
         Check(adaptation.inference, needs=("training",)),
         Check(adaptation.learning, needs=("training",)),
+        Check(adaptation.domains, needs=("training",)),
     ),
 }
 

@@ -7,28 +7,36 @@ from pathlib import Path
 from typing import Any
 
 from genbench import plugins
+from genbench.commands.flags import split_row
 from genbench.commands.output import print_json
-from genbench.comparing import compare
+from genbench.comparing import Report, compare
 from genbench.console import ProgressBars
 from genbench.errors import ConfigError, RunError
-from genbench.exporting import print_table, to_json, write_tables
+from genbench.exporting import draw_fronts, print_table, to_json, write_tables
 from genbench.specs import ComparisonSpec, validate
 from genbench.tables import Comparison
 from genbench.workbench import Workbench
 
 
 def spec_from_flags(
-    families: list[str], preset: str | None, changes: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]
+    families: list[str],
+    preset: str | None,
+    selection: str | None,
+    changes: Mapping[str, Mapping[str, Any]],
+    common: Mapping[str, Any],
 ) -> ComparisonSpec:
-    """A comparison of ``FAMILY`` or ``FAMILY:PRESET`` arguments; ``changes`` apply to every row."""
+    """A comparison of ``FAMILY[:PRESET][@SELECTION]`` arguments; ``changes`` apply to every row."""
     if not families:
         raise ConfigError("no family given: name at least one, e.g. `genbench compare ddpm cgan`")
-    rows: list[dict[str, Any]] = []
-    for argument in families:
-        family, colon, own = argument.partition(":")
-        rows.append({"family": family, "preset": own if colon else preset or "quick", **changes})
+    rows: list[dict[str, Any]] = [{**split_row(argument, preset, selection), **changes} for argument in families]
     data = {**common["data"], "name": common["data"]["name"] or default_data(rows[0]["family"])}
     return validate(ComparisonSpec, {**common, "data": data, "rows": rows}, "compare")
+
+
+def with_selection(spec: ComparisonSpec, selection: str) -> ComparisonSpec:
+    """The same comparison, every row's weights chosen so."""
+    rows = [{**row.model_dump(), "selection": selection} for row in spec.rows]
+    return validate(ComparisonSpec, {**spec.model_dump(), "rows": rows}, "--selection")
 
 
 def default_data(family: str) -> str:
@@ -36,7 +44,9 @@ def default_data(family: str) -> str:
     return "digits:digits-m" if plugins.family(family).task == "adaptation" else "digits"
 
 
-def run_comparison(spec: ComparisonSpec, *, results: Path, output: str, quiet: bool, command: str) -> None:
+def run_comparison(
+    spec: ComparisonSpec, *, results: Path, output: str, quiet: bool, command: str, report: Report | None = None
+) -> None:
     """Run, write the files, print the table on stdout.
 
     Raises:
@@ -44,9 +54,9 @@ def run_comparison(spec: ComparisonSpec, *, results: Path, output: str, quiet: b
     """
     with ProgressBars(quiet=quiet) as bars:
         bench = Workbench(results, bars)
-        compared = compare(spec, bench, command=command)
+        compared = compare(spec, bench, command=command, report=report)
         table = compared.table
-        files = write_tables(table, results / table.name)
+        files = write_tables(table, results / table.name) | draw_fronts(table, results / table.name)
         if compared.samples:
             sheet = compared.task.sheet(compared.samples, results / table.name / "samples.png", title=table.title)
             files |= {"samples": sheet} if sheet else {}

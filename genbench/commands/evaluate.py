@@ -15,13 +15,15 @@ from genbench.console import ProgressBars
 from genbench.data.base import UInt8Array
 from genbench.data.image_folder import SUFFIXES
 from genbench.data.pictures import read_pictures
-from genbench.errors import DataError, GenbenchError
+from genbench.errors import ConfigError, DataError, GenbenchError
 from genbench.files import read_json
-from genbench.metrics.base import Pictures, Value
+from genbench.metrics.base import FIDELITY, Pictures, Value
+from genbench.metrics.reference import ReferenceFeatures, load_reference
+from genbench.metrics.reference import save_reference as save_reference_file
 from genbench.plugins import nearest
 from genbench.precision import resolve_device
 from genbench.specs import DataSpec, EvaluationSpec, RunSpec, validate
-from genbench.tasks.generation import FIDELITY, Generation
+from genbench.tasks.generation import Generation
 from genbench.workbench import Workbench
 
 LABELS = "labels.json"
@@ -31,6 +33,8 @@ def evaluate_target(
     target: str,
     *,
     reference: Path | None,
+    reference_features: Path | None,
+    save_reference: Path | None,
     labels: Path | None,
     data: Mapping[str, Any],
     evaluation: Mapping[str, Any],
@@ -45,9 +49,13 @@ def evaluate_target(
         DataError: pictures or labels that are missing, corrupt, of another size, or outside the vocabulary.
     """
     settings = validate(EvaluationSpec, evaluation, "evaluate")
+    if reference_features is not None and (reference is not None or save_reference is not None):
+        raise ConfigError(
+            "--reference-features stands in place of pictures: leave out --reference and --save-reference"
+        )
     with ProgressBars(quiet=quiet) as bars:
         if not Path(target).is_dir():
-            if "/" in target or reference is not None or labels is not None:
+            if "/" in target or any((reference, reference_features, save_reference, labels)):
                 raise DataError(f"{target}: there is no such folder of pictures")
             bench = Workbench(results, bars)
             run = bench.store.resolve(target)
@@ -59,7 +67,10 @@ def evaluate_target(
         task = Generation.open(validate(DataSpec, data, "evaluate"), settings, chosen, bars)
         pictures = read_folder(Path(target), task, labels)
         real = None if reference is None else _read_images(_files(reference), task)
-        values = score_folder(task, pictures, settings, real, device=device, bars=bars)
+        if save_reference is not None:
+            save_reference_file(save_reference, task.reference(settings, real))
+        known = real if reference_features is None else load_reference(reference_features)
+        values = score_folder(task, pictures, settings, known, device=device, bars=bars)
     _print(values, output)
 
 
@@ -67,7 +78,7 @@ def score_folder(
     task: Generation,
     pictures: Pictures,
     settings: EvaluationSpec,
-    reference: UInt8Array | None,
+    reference: UInt8Array | ReferenceFeatures | None,
     *,
     device: str,
     bars: ProgressBars,
@@ -75,6 +86,7 @@ def score_folder(
     """Score pictures made elsewhere with every metric asked for that they allow.
 
     Pictures without labels have no accuracy, and a single picture has no FID; what is left out is said on stderr.
+    Real pictures to compare with are the data's held-out ones, or ``reference``: pictures, or features from a file.
     """
     spec = RunSpec(family="elsewhere", evaluation=settings)
     sets = {FIDELITY: pictures, **dict.fromkeys(task.data.condition_lists, pictures)}
@@ -191,8 +203,8 @@ def _print(values: Sequence[Value], output: str) -> None:
         metrics = {
             value.name: {
                 "mean": value.value,
-                "low": None,
-                "high": None,
+                "low": value.low,
+                "high": value.high,
                 "values": [value.value],
                 "identity": dict(value.identity),
                 **({"ceiling": value.ceiling} if value.ceiling is not None else {}),
@@ -201,5 +213,7 @@ def _print(values: Sequence[Value], output: str) -> None:
         }
         print_json({"schema": 1, "metrics": metrics})
     else:
-        rows = [{"metric": v.name, "value": v.value, "ceiling": v.ceiling} for v in values]
-        print_rows(rows, ["metric", "value", "ceiling"], output)
+        columns = ["metric", "value", "low", "high", "ceiling"]
+        names = ["name", *columns[1:]]
+        rows = [{column: getattr(v, name) for column, name in zip(columns, names, strict=True)} for v in values]
+        print_rows(rows, columns, output)

@@ -13,6 +13,29 @@ _OPTIONS = {"name": "dataset", "root": "data_root", "repetition": "seed"}
 """Keys of a specification whose option has another name."""
 
 
+def split_row(argument: str, preset: str | None, selection: str | None) -> dict[str, str]:
+    """The parts of ``FAMILY[:PRESET][@SELECTION]``; what it leaves out is as given for all rows, else quick and final.
+
+    Raises:
+        ConfigError: when nothing follows ``@``.
+    """
+    named, chosen = split_selection(argument, selection)
+    family, colon, own = named.partition(":")
+    return {"family": family, "preset": own if colon else preset or "quick", "selection": chosen or "final"}
+
+
+def split_selection(argument: str, selection: str | None) -> tuple[str, str | None]:
+    """What stands before and after the ``@`` of an argument; without one, ``selection`` is its own.
+
+    Raises:
+        ConfigError: when nothing follows ``@``.
+    """
+    named, at, own = argument.partition("@")
+    if at and not own:
+        raise ConfigError(f"{argument!r}: nothing follows @: write how weights are chosen, such as {named}@validation")
+    return named, own or selection
+
+
 def from_file(model: type[Model], path: Path, *, flags: Mapping[str, Any], given: set[str]) -> Model:
     """A specification from a TOML file, changed by those ``flags`` whose option was ``given``.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from genbench import plugins
 from genbench.commands.compare import default_data
+from genbench.commands.flags import split_selection
 from genbench.commands.output import print_json, print_rows
 from genbench.console import ProgressBars
 from genbench.errors import ConfigError
@@ -18,7 +19,8 @@ from genbench.workbench import Finished, Workbench
 def spec_from_flags(
     what: str, preset: str | None, changes: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]
 ) -> RunSpec:
-    """What to run: a family, ``FAMILY:PRESET`` or a recipe's name; a recipe brings the data it was published on."""
+    """What to run: a family, ``FAMILY:PRESET`` or a recipe's name, and ``@SELECTION``; a recipe brings its own data."""
+    what, selection = split_selection(what, common["selection"])
     family, preset = find_recipe(what, preset)
     chosen = plugins.family(family)
     plugins.check_choice(f"preset of {family}", preset, chosen.presets)
@@ -29,7 +31,8 @@ def spec_from_flags(
         "name": data["name"] or recipe.dataset or default_data(family),
         "resolution": data["resolution"] or (recipe.resolution if published else None),
     }
-    return validate(RunSpec, {**common, "family": family, "preset": preset, "data": data, **changes}, "run")
+    row = {"family": family, "preset": preset, "selection": selection or "final"}
+    return validate(RunSpec, {**common, **row, "data": data, **changes}, "run")
 
 
 def find_recipe(what: str, preset: str | None) -> tuple[str, str]:
@@ -62,7 +65,8 @@ def print_measures(finished: Finished, output: str) -> None:
     """Print a run's measures: JSON has their identities, table and CSV one line each."""
     metrics = finished.record["metrics"]
     if output == "json":
-        keys = ("schema", "label", "task", "family", "preset", "dataset", "resolution", "repetition", "budget")
+        keys = ["schema", "label", "task", "family", "preset", "dataset", "resolution", "repetition", "budget"]
+        keys += ["selection", "marks"]
         print_json({**{key: finished.record[key] for key in keys}, "id": finished.id, "metrics": metrics})
     else:
         rows = [{"metric": name, **entry} for name, entry in metrics.items()]

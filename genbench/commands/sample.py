@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from genbench.commands.noise import check_ending, read_noise, sample_from_noise, write_noise
 from genbench.console import ProgressBars
 from genbench.data.base import UInt8Array
 from genbench.errors import ConfigError, DataError
@@ -33,13 +34,19 @@ def sample_run(
     results: Path,
     device: str,
     quiet: bool,
+    noise: Path | None = None,
+    save_noise: Path | None = None,
 ) -> None:
     """Make ``count`` pictures for each condition; print the folder (PNGs, labels.json), with a sheet beside it.
 
     Raises:
-        ConfigError: an unknown condition, or sampling settings that the family does not have.
-        DataError: no such run, or its trained weights are not on this machine.
+        ConfigError: an unknown condition, sampling settings that the family does not have, or start noises for a family
+            that takes none.
+        DataError: no such run, its trained weights are not on this machine, or a noise file that does not fit.
     """
+    given = None if noise is None else read_noise(noise)
+    if save_noise is not None:
+        check_ending(save_noise)
     if changes.get("train"):
         raise ConfigError("--set train.… changes nothing here: the model is trained already; use sample.KEY=VALUE")
     with ProgressBars(quiet=quiet) as bars:
@@ -56,7 +63,12 @@ def sample_run(
         wanted = np.repeat(rows, count, axis=0)
         if len(wanted) > MAX_PICTURES:
             raise ConfigError(f"{len(wanted):,} pictures are too many for one call: at most {MAX_PICTURES:,}")
-        images = task.sample(bench.trained(planned), planned, wanted, seed=seed, observer=bars)
+        if noise is None and save_noise is None:
+            images = task.sample(bench.trained(planned), planned, wanted, seed=seed, observer=bars)
+        else:
+            images, used = sample_from_noise(bench.trained(planned), planned, wanted, given, seed=seed, file=noise)
+            if save_noise is not None:
+                write_noise(save_noise, used)
         folder = out or results / "samples" / f"{run_id[:8]}-{seed}"
         save_pictures(folder, images, [task.describe(row) for row in wanted])
         blocks = [(task.describe(row), images[i * count : (i + 1) * count]) for i, row in enumerate(rows)]

@@ -14,6 +14,8 @@ from genbench.data.locating import locate, stamps
 from genbench.data.pictures import check_resolution, read_pictures
 from genbench.errors import DataError
 
+SIDE = 32
+"""Height and width of the authors' files."""
 NAMES = ("mnist_m_train", "mnist_m_test", "mnist_m_train_labels.txt", "mnist_m_test_labels.txt")
 
 
@@ -22,7 +24,7 @@ class MNISTM(Dataset):
 
     Files, as its authors give them: ROOT/mnist_m/mnist_m_train/*.png, ROOT/mnist_m/mnist_m_test/*.png (32x32) and
     beside them mnist_m_train_labels.txt and mnist_m_test_labels.txt with lines ``file digit``. The pictures that a list
-    names are the data; other files don't count.
+    names are the data; other files don't count. ``genbench data make mnist-m`` makes such files from photographs.
     """
 
     name: ClassVar[str] = "mnist-m"

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from genbench.data.base import DataRequest, Dataset, Progress, RawData, UInt8Array
-from genbench.data.labelled import split_labelled
-from genbench.data.locating import locate, stamps
-from genbench.data.splitting import IntArray
-from genbench.errors import ConfigError, DataError
+from genbench.data.labelled import DigitFiles, Labelled
+from genbench.errors import DataError
 
 SIDE = 32
-FILES = ("train_32x32.mat", "test_32x32.mat")
 
 
-class SVHN(Dataset):
+class SVHN(DigitFiles):
     """99,289 colour digits, 32x32: 67,153 for training, 6,104 for validation, 26,032 for test (Y. Netzer et al., 2011).
 
     Files: ROOT/train_32x32.mat and ROOT/test_32x32.mat, or in ROOT/svhn/. The centre digit is the class; parts of its
@@ -28,36 +23,21 @@ class SVHN(Dataset):
     name: ClassVar[str] = "svhn"
     title: ClassVar[str] = "digits of house numbers (99,289 RGB pictures, 10 classes)"
     default_resolution: ClassVar[int] = SIDE
+    files: ClassVar[tuple[str, str]] = ("train_32x32.mat", "test_32x32.mat")
 
-    def source(self, request: DataRequest) -> Mapping[str, Any]:
-        """Sizes and times of both files.
+    def read(self, path: Path) -> Labelled:
+        """`read_mat`."""
+        return read_mat(path)
 
-        Raises:
-            DataError: when a file is missing or a download fails.
-        """
-        return stamps(self._files(request))
+    def fetch(self, folder: Path) -> None:
+        """Download both files as torchvision does."""
+        from torchvision import datasets
 
-    def decode(self, request: DataRequest, resolution: int, progress: Progress) -> RawData:
-        """Read and split.
-
-        Raises:
-            DataError: when a file is damaged.
-            ConfigError: when the resolution is not 32.
-        """
-        if resolution != SIDE:
-            raise ConfigError(f"svhn cannot be had at resolution {resolution}: choose {SIDE}")
-        train, test = self._files(request)
-        labelled, test_labelled = read_mat(train), read_mat(test)
-        total = len(labelled[0]) + len(test_labelled[0])
-        progress(total, total)
-        splits = split_labelled(labelled, test_labelled, 10)
-        return RawData(conditions=tuple("0123456789"), exclusive=True, splits=splits)
-
-    def _files(self, request: DataRequest) -> list[Path]:
-        return locate("svhn", request, FILES, below="svhn", fetch=_fetch)
+        for split in ("train", "test"):
+            datasets.SVHN(folder, split=split, download=True)
 
 
-def read_mat(path: Path) -> tuple[UInt8Array, IntArray]:
+def read_mat(path: Path) -> Labelled:
     """Pictures uint8 [N, 32, 32, 3] and classes [N] from a Matlab 5 file with X [32, 32, 3, N] and y [N, 1].
 
     The label 10 stands for the digit 0.
@@ -82,10 +62,3 @@ def read_mat(path: Path) -> tuple[UInt8Array, IntArray]:
     if not np.isin(labels, np.arange(1, 11)).all():
         raise DataError(f"{path}: labels must be 1 to 10, where 10 stands for the digit 0")
     return np.ascontiguousarray(images.transpose(3, 0, 1, 2)), labels.astype(np.int64) % 10
-
-
-def _fetch(folder: Path) -> None:
-    from torchvision import datasets
-
-    for split in ("train", "test"):
-        datasets.SVHN(folder, split=split, download=True)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import bz2
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from genbench.data.base import DataRequest, Dataset, Progress, RawData, UInt8Array
-from genbench.data.labelled import split_labelled
-from genbench.data.locating import locate, stamps
-from genbench.data.splitting import IntArray
-from genbench.errors import ConfigError, DataError
+from genbench.data.labelled import DigitFiles, Labelled
+from genbench.errors import DataError
 
 SIDE = 16
 PIXELS = SIDE * SIDE
-FILES = ("usps.bz2", "usps.t.bz2")
 
 
-class USPS(Dataset):
+class USPS(DigitFiles):
     """9,298 grey digits, 16x16: 6,684 for training, 607 for validation, 2,007 for test (J. J. Hull, IEEE PAMI, 1994).
 
     The test pictures were collected separately and are harder. Files: ROOT/usps.bz2 and ROOT/usps.t.bz2, or in
@@ -30,36 +25,21 @@ class USPS(Dataset):
     name: ClassVar[str] = "usps"
     title: ClassVar[str] = "digits from envelopes (9,298 grey pictures, 10 classes)"
     default_resolution: ClassVar[int] = SIDE
+    files: ClassVar[tuple[str, str]] = ("usps.bz2", "usps.t.bz2")
 
-    def source(self, request: DataRequest) -> Mapping[str, Any]:
-        """Sizes and times of both files.
+    def read(self, path: Path) -> Labelled:
+        """`read_libsvm`."""
+        return read_libsvm(path)
 
-        Raises:
-            DataError: when a file is missing or a download fails.
-        """
-        return stamps(self._files(request))
+    def fetch(self, folder: Path) -> None:
+        """Download both files as torchvision does."""
+        from torchvision import datasets
 
-    def decode(self, request: DataRequest, resolution: int, progress: Progress) -> RawData:
-        """Read and split.
-
-        Raises:
-            DataError: when a file is damaged.
-            ConfigError: when the resolution is not 16.
-        """
-        if resolution != SIDE:
-            raise ConfigError(f"usps cannot be had at resolution {resolution}: choose {SIDE}")
-        train, test = self._files(request)
-        labelled, test_labelled = read_libsvm(train), read_libsvm(test)
-        total = len(labelled[0]) + len(test_labelled[0])
-        progress(total, total)
-        splits = split_labelled(labelled, test_labelled, 10)
-        return RawData(conditions=tuple("0123456789"), exclusive=True, splits=splits)
-
-    def _files(self, request: DataRequest) -> list[Path]:
-        return locate("usps", request, FILES, below="usps", fetch=_fetch)
+        for train in (True, False):
+            datasets.USPS(folder, train=train, download=True)
 
 
-def read_libsvm(path: Path) -> tuple[UInt8Array, IntArray]:
+def read_libsvm(path: Path) -> Labelled:
     """Pictures uint8 [N, 16, 16, 1] and classes [N] from a bz2 file of lines ``label index:value …``.
 
     Labels 1 to 10 stand for the digits 0 to 9, indices 1 to 256 for the pixels row by row, values run from -1 (no ink)
@@ -97,10 +77,3 @@ def _check(path: Path, what: str, numbers: np.ndarray[Any, np.dtype[np.float64]]
     wrong = ~((numbers >= low) & (numbers <= high) & (numbers % 1 == 0))
     if wrong.any():
         raise DataError(f"{path}: {what} {numbers[wrong][0]:g} is not a whole number from {low} to {high}")
-
-
-def _fetch(folder: Path) -> None:
-    from torchvision import datasets
-
-    for train in (True, False):
-        datasets.USPS(folder, train=train, download=True)

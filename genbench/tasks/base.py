@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
+from genbench import plugins
 from genbench.api import DataInfo, Learner, Task
+from genbench.data import DataRequest
 from genbench.data.loader import Augment
+from genbench.errors import ConfigError
 from genbench.observing import Observer
-from genbench.specs import RunSpec
+from genbench.selection import Criterion
+from genbench.specs import DataSpec, RunSpec, Selection
 
 if TYPE_CHECKING:
     from genbench.metrics.base import Value
@@ -20,15 +24,48 @@ if TYPE_CHECKING:
     from genbench.training import BatchSource
 
 
+@runtime_checkable
+class Draws(Protocol):
+    """A task whose metrics have figures."""
+
+    def draw(self, plan: Plan, folder: Path, target: Path) -> None:
+        """Draw figures of what `OpenTask.produce` wrote into ``folder``, into the folder ``target``."""
+
+
+def data_request(spec: DataSpec, *names: str) -> DataRequest:
+    """What to ask the data sets of these names for.
+
+    Raises:
+        PluginError: an unknown data set.
+        ConfigError: a folder for data that have no files.
+    """
+    builtin = [plugins.dataset(name).builtin for name in names]
+    if spec.root is not None and all(builtin):
+        raise ConfigError(
+            f"data {spec.name!r} is built in and reads no files: leave the folder {spec.root} (--data-root) out"
+        )
+    return DataRequest(resolution=spec.resolution, root=spec.root, download=spec.download)
+
+
 class OpenTask(Protocol):
-    """A task on opened data."""
+    """A task on opened data.
+
+    Attributes:
+        task: its name.
+        info, identity: of the data.
+        selections: how weights can be chosen.
+    """
 
     task: Task
+    selections: tuple[Selection, ...]
     info: DataInfo
     identity: str
 
     def batches(self, *, batch_size: int, seed: int, device: torch.device, augment: Augment) -> BatchSource:
         """Training batches."""
+
+    def criteria(self, plan: Plan) -> Sequence[Criterion]:
+        """The scores by which training keeps its best weights: the cheap ones, and the one that was asked for."""
 
     def oracle(self) -> OpenTask:
         """The same task with the target's labels in the training batches, for upper bounds."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ Features = npt.NDArray[np.floating[Any]]
 FIGURE_POINTS = 400
 """Pictures of each domain that a figure shows."""
 
+_TIMELESS: Mapping[str, dict[str, Any]] = {".png": {}, ".pdf": {"CreationDate": None}}
+"""So that the same figure is the same file."""
 _DOMAIN_COLOURS = ("#0072b2", "#d55e00")
 _DOMAIN_MARKERS = ("o", "^")
 
@@ -71,10 +74,16 @@ def proxy_a_distance(source: Features, target: Features) -> float:
 
 def tsne(features: Features) -> npt.NDArray[np.float64]:
     """t-SNE in the plane (L. van der Maaten and G. Hinton, JMLR 2008), [N, 2]: the same for the same features."""
+    values = np.ascontiguousarray(features, np.float32)
+    return _tsne(values.tobytes(), values.shape[1])
+
+
+@lru_cache(maxsize=4)  # one figure is written in several formats
+def _tsne(content: bytes, width: int) -> npt.NDArray[np.float64]:
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
-    values = features.astype(np.float64)
+    values = np.frombuffer(content, np.float32).reshape(-1, width).astype(np.float64)
     few = min(50, *values.shape)
     if values.shape[1] > few:
         values = PCA(few, svd_solver="full").fit_transform(values)
@@ -91,7 +100,7 @@ def draw_domains(
     Args:
         rows: what to draw, one below the other.
         classes: names in index order.
-        target: the PNG to write.
+        target: the file to write, PNG or PDF by its name.
         names: of source and target.
         title: above everything.
     """
@@ -113,7 +122,7 @@ def draw_domains(
         for axis in (by_class, by_domain):
             axis.set(xticks=[], yticks=[])
     with whole_file(target) as part:
-        figure.savefig(part, format="png", dpi=110)
+        figure.savefig(part, format=target.suffix[1:], dpi=110, metadata=_TIMELESS[target.suffix])
     return target
 
 

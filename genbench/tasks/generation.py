@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +16,7 @@ from torch import nn
 
 from genbench import plugins
 from genbench.api import GenerativeLearner, Learner, Task
-from genbench.data import Batches, DataRequest, ImageData, load, to_uint8
+from genbench.data import Batches, ImageData, load, to_uint8
 from genbench.data.base import UInt8Array
 from genbench.data.loader import Augment
 from genbench.errors import ConfigError, DataError, RunError
@@ -23,11 +25,14 @@ from genbench.exporting.sheets import contact_sheet
 from genbench.files import file_hash, whole_file
 from genbench.hashing import derive_seed
 from genbench.home import home
-from genbench.metrics.base import Metric, MetricContext, Pictures, Value
+from genbench.metrics.base import FIDELITY, Metric, MetricContext, NotMeasurable, Pictures, Value
+from genbench.metrics.features import choose_extractor
 from genbench.metrics.inception import find_weights
+from genbench.metrics.reference import ReferenceFeatures, reference_features
 from genbench.observing import Observer
-from genbench.planning import Plan
-from genbench.resources import EvaluationCounter, Stopwatch
+from genbench.planning import Plan, preset_sample
+from genbench.resources import EvaluationCounter, Stopwatch, counted_flop
+from genbench.selection import Criterion
 from genbench.specs import (
     DEFAULT_LIST_PICTURES,
     DEFAULT_PICTURES,
@@ -36,11 +41,11 @@ from genbench.specs import (
     DataSpec,
     EvaluationSpec,
     RunSpec,
+    Selection,
 )
+from genbench.tasks.base import data_request
+from genbench.tasks.criteria import guide_accuracy, validation_loss
 from genbench.training import Training
-
-FIDELITY = "fidelity"
-"""The picture set whose conditions are those of held-out pictures; FID is computed on it."""
 
 SHEET_COLUMNS = 10
 """Conditions that a sheet of samples shows."""
@@ -50,6 +55,7 @@ class Generation:
     """Data opened for generation, with its evaluators."""
 
     task: Task = "generation"
+    selections: tuple[Selection, ...] = ("final", "validation", "guide")
 
     def __init__(self, data: ImageData, evaluators: Evaluators) -> None:
         self.data = data
@@ -61,7 +67,7 @@ class Generation:
     def open(cls, spec: DataSpec, evaluation: EvaluationSpec, device: torch.device, observer: Observer) -> Generation:
         """Find, decode and cache the data. Raises `PluginError`, `ConfigError` or `DataError` in one line."""
         dataset = plugins.dataset(spec.name)
-        request = DataRequest(resolution=spec.resolution, root=spec.root, download=spec.download)
+        request = data_request(spec, spec.name)
 
         def progress(done: int, total: int) -> None:
             observer.stage_started("data", total, "img")
@@ -83,6 +89,28 @@ class Generation:
         """Shuffled training pictures with their conditions."""
         train = self.data.splits["train"]
         return Batches(train.images, train.conditions, batch_size=batch_size, seed=seed, device=device, augment=augment)
+
+    def criteria(self, plan: Plan) -> list[Criterion]:
+        """The family's validation loss; the guide's score if it was asked for, since it costs sampling.
+
+        Raises:
+            ConfigError: when the guide is asked for on data without classes to tell apart.
+        """
+        split = self.data.splits["validation"]
+        criteria = [validation_loss(split, plan.device)]
+        if plan.spec.selection == "guide":
+            if len(self.info.conditions) < 2 or not split.conditions.any():
+                raise ConfigError(f"selection 'guide': {self.info.name} has no classes to tell apart; choose another")
+            sampled = replace(plan.resolved, sample=preset_sample(plan.spec, self.info))
+            as_preset = replace(plan, resolved=sampled)
+
+            def sampler(learner: GenerativeLearner, conditions: UInt8Array) -> UInt8Array:
+                chunks = _chunks(conditions, as_preset)
+                made = [self._sample_chunk(learner, as_preset, chunk, derive_seed("guide", k)) for k, chunk in chunks]
+                return np.concatenate(made)
+
+            criteria.append(guide_accuracy(split, self.evaluators.guide, sampler))
+        return criteria
 
     def oracle(self) -> Generation:
         """Raise `ConfigError`: generation has no labels that training must not see."""
@@ -115,14 +143,15 @@ class Generation:
         return {name: len(conditions) for name, conditions in self.condition_sets(spec).items()}
 
     def metrics(self, spec: RunSpec) -> list[Metric]:
-        """The metrics asked for, or all that measure generation.
+        """The metrics asked for, or all that measure generation and are quick.
 
         Raises:
             ConfigError: a metric of another task. PluginError: unknown or broken metrics asked for by name.
         """
         if not spec.evaluation.metrics:
             good, _ = plugins.available("metrics")
-            return [m for m in (cast(Metric, metric) for metric in good.values()) if m.task == self.task]
+            found = (cast(Metric, metric) for metric in good.values())
+            return [m for m in found if m.task == self.task and getattr(m, "by_default", True)]
         chosen = [plugins.metric(name) for name in spec.evaluation.metrics]
         for metric in chosen:
             if metric.task != self.task:
@@ -132,13 +161,16 @@ class Generation:
     def measure_identity(self, spec: RunSpec) -> Mapping[str, Any]:
         """Metrics with their versions, and the weights of everything that scores."""
         weights = find_weights(spec.evaluation.inception_weights)
+        classifiers = self.evaluators.extra
+        if len(self.info.conditions) > 1:
+            classifiers = [self.evaluators.referee, self.evaluators.guide, *classifiers]
+        named = spec.evaluation.extractor
+        extractor = None if named is None else dict(choose_extractor(self._context({}, spec.evaluation)).identity)
         return {
             "metrics": {metric.name: metric.version for metric in self.metrics(spec)},
-            "evaluators": [
-                dict(evaluator.identity)
-                for evaluator in (self.evaluators.referee, self.evaluators.guide, *self.evaluators.extra)
-            ],
+            "evaluators": [dict(evaluator.identity) for evaluator in classifiers],
             "inception": None if weights is None else _known_hash(weights, weights.stat().st_mtime_ns),
+            "extractor": extractor,
         }
 
     def produce(self, learner: Learner, plan: Plan, folder: Path, observer: Observer) -> Mapping[str, float]:
@@ -149,7 +181,8 @@ class Generation:
         observer.stage_started("sample", total, "img")
         clock, done = Stopwatch(plan.device), 0
         first = next(iter(sets.values()))[:2]
-        self._sample_chunk(generative, plan, first, 0)  # what happens only once a process is not sampling's cost
+        with counted_flop() as flop:  # on a call of its own: what happens only once a process is not sampling's cost
+            self._sample_chunk(generative, plan, first, 0)
         averaged = learner.averaging.networks if learner.averaging else tuple(learner.networks)
         with EvaluationCounter(learner.networks[name] for name in averaged) as counter:
             for name, conditions in sets.items():
@@ -166,6 +199,7 @@ class Generation:
         return {
             "sample_s": clock.seconds / total,
             "evaluations": counter.pictures / total,
+            "sample_flop": flop[0] / len(first),
             "pictures": total,
         }
 
@@ -197,8 +231,18 @@ class Generation:
         return sets
 
     def measure(self, plan: Plan, folder: Path, observer: Observer) -> Sequence[Value]:
-        """Score the pictures with every metric."""
-        return self.score(self.pictures(folder), self.metrics(plan.spec), plan.spec.evaluation, plan.device, observer)
+        """Score the pictures with every metric; of those not asked for by name, the ones that can say something."""
+        evaluation, lenient = plan.spec.evaluation, not plan.spec.evaluation.metrics
+        return self.score(
+            self.pictures(folder), self.metrics(plan.spec), evaluation, plan.device, observer, lenient=lenient
+        )
+
+    def draw(self, plan: Plan, folder: Path, target: Path) -> None:
+        """Let every metric draw its figures of what `produce` wrote, into ``target``."""
+        context = self._context(self.pictures(folder), plan.spec.evaluation, plan.device)
+        for metric in self.metrics(plan.spec):
+            with suppress(NotMeasurable):  # then there was nothing to measure either
+                metric.draw(context, target)
 
     def score(
         self,
@@ -208,24 +252,43 @@ class Generation:
         device: torch.device,
         observer: Observer,
         *,
-        reference: UInt8Array | None = None,
+        reference: UInt8Array | ReferenceFeatures | None = None,
+        lenient: bool = False,
     ) -> list[Value]:
-        """Score any pictures, ours or made elsewhere, against held-out pictures or a ``reference`` of one's own."""
-        context = MetricContext(
-            data=self.data,
-            pictures=pictures,
-            evaluators=self.evaluators,
-            device=device,
-            inception_weights=find_weights(evaluation.inception_weights),
-            reference=reference,
-            cache=home() / "features",
-        )
+        """Score any pictures, ours or made elsewhere, against held-out pictures or a ``reference`` of one's own.
+
+        With ``lenient``, metrics that these pictures are not for are left out.
+        """
+        context = self._context(pictures, evaluation, device)
+        if isinstance(reference, ReferenceFeatures):
+            context = replace(context, reference_features=reference)
+        elif reference is not None:
+            context = replace(context, reference=reference)
         observer.stage_started("evaluate", len(metrics), "metrics")
         values: list[Value] = []
         for number, metric in enumerate(metrics, 1):
-            values += metric.compute(context)
+            with suppress(NotMeasurable) if lenient else nullcontext():
+                values += metric.compute(context)
             observer.stage_progress("evaluate", number)
         return values
+
+    def reference(self, evaluation: EvaluationSpec, pictures: UInt8Array | None = None) -> ReferenceFeatures:
+        """Features of all real pictures that scores are against: the held-out ones, or ``pictures``."""
+        context = replace(self._context({}, evaluation), reference=pictures)
+        return reference_features(context, choose_extractor(context))
+
+    def _context(
+        self, pictures: Mapping[str, Pictures], evaluation: EvaluationSpec, device: torch.device | None = None
+    ) -> MetricContext:
+        return MetricContext(
+            data=self.data,
+            pictures=pictures,
+            evaluators=self.evaluators,
+            device=device or self.evaluators.device,
+            inception_weights=find_weights(evaluation.inception_weights),
+            extractor=evaluation.extractor,
+            cache=home() / "features",
+        )
 
     def sheet(self, rows: Sequence[tuple[str, Path]], target: Path, *, title: str) -> Path | None:
         """One row of pictures a folder, one column a condition; the same conditions and start noises in every row."""

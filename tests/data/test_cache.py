@@ -82,6 +82,12 @@ def test_round_trip_and_reuse(genbench_home: Path) -> None:
     assert not list((genbench_home / "data").glob("*.tmp"))
 
 
+def test_the_spread_of_pixels_is_told(genbench_home: Path) -> None:
+    data = load(Noise(), DataRequest())
+    pixels = data.splits["train"].images / 127.5 - 1
+    assert data.info.std == pytest.approx(float(pixels.std()), rel=1e-12)
+
+
 def test_pictures_cannot_be_changed(genbench_home: Path) -> None:
     data = load(Noise(), DataRequest())
     with pytest.raises(ValueError, match="read-only"):
