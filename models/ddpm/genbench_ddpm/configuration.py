@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,8 @@ from genbench_ddpm.prediction import LossWeighting, PredictionType
 from genbench_ddpm.samplers import SamplerName, Spacing, Variance
 from genbench_ddpm.schedules import ScheduleName
 
-NetworkName = Literal["unet", "context-unet"]
+Channels = Annotated[int, Field(ge=8, multiple_of=8)]
+NetworkName = Literal["unet", "context-unet", "unet2d"]
 
 
 class DDPMTrainConfig(TrainConfig):
@@ -24,6 +25,12 @@ class DDPMTrainConfig(TrainConfig):
     beta_start: float = Field(1e-4, gt=0, lt=1, description="first variance (not for squared-cosine)")
     beta_end: float = Field(0.02, gt=0, lt=1, description="last variance (not for squared-cosine)")
     zero_terminal_snr: bool = Field(False, description="rescale the schedule so that its last step is pure noise")
+    scaling_factor: Annotated[float, Field(gt=0, le=1000)] | Literal["auto"] = Field(
+        1.0, description="pictures are multiplied by it before noise is added; auto: to a standard deviation of 0.5"
+    )
+    timestep_sampling: Literal["uniform", "logit-normal"] = Field("uniform", description="where training draws t")
+    logit_mean: float = Field(0.0, description="mean of the logit of t/T; above 0: more noise")
+    logit_std: float = Field(1.0, gt=0, description="standard deviation of the logit of t/T")
     prediction_type: PredictionType = Field("v_prediction", description="what the network predicts")
     loss_weighting: LossWeighting = Field("uniform", description="how the loss weighs timesteps")
     min_snr_gamma: float = Field(5.0, gt=0, description="γ of min-snr weighting")
@@ -31,10 +38,17 @@ class DDPMTrainConfig(TrainConfig):
     network: NetworkName = Field("unet", description="the denoising network")
     size: UNetSize = Field("s", description="size of the unet")
     patch_size: int = Field(1, ge=1, description="pixels on a side of the patches that the unet works on")
-    dropout: float = Field(0.0, ge=0, lt=1, description="dropout inside the unet's residual blocks")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout inside the residual blocks of unet and unet2d")
     width: int = Field(256, ge=8, multiple_of=8, description="channels of the context-unet's finest grid")
+    block_out_channels: tuple[Channels, ...] = Field(
+        (128, 128, 256, 256, 512, 512), min_length=1, max_length=8, description="channels of the unet2d's levels"
+    )
+    layers_per_block: int = Field(2, ge=1, le=16, description="residual blocks on each level of the unet2d")
+    attention_levels: tuple[int, ...] = Field((5,), description="unet2d's levels with self-attention, 1 the finest")
 
-    conditioning: Conditioning = Field("adagn", description="how conditions enter the unet")
+    conditioning: Conditioning | Literal["none"] = Field(
+        "adagn", description="how conditions enter unet and unet2d; none: pictures without conditions"
+    )
     condition_dropout: float = Field(0.1, ge=0, le=1, description="share of pictures trained without their condition")
 
     optimizer: OptimizerName = Field("adamw", description="the optimiser")
@@ -43,8 +57,8 @@ class DDPMTrainConfig(TrainConfig):
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay, times the learning rate")
     warmup: float = Field(0.02, ge=0, lt=1, description="share of the budget over which the learning rate rises")
     decay: Decay = Field("cosine", description="how the learning rate falls to zero by the end of the budget")
-    max_grad_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
-    ema_decay: float = Field(0.9999, ge=0, lt=1, description="upper limit of the weight average's decay")
+    max_grad_norm: float = Field(1.0, ge=0, description="gradients are scaled down to this norm; 0 leaves them")
+    ema_decay: float = Field(0.9999, ge=0, lt=1, description="upper limit of the weight average's decay; 0: no average")
     ema_warmup: float = Field(20.0, ge=1, description="the average spans about the last 1/ema_warmup of training")
 
     @model_validator(mode="after")
@@ -53,6 +67,13 @@ class DDPMTrainConfig(TrainConfig):
             raise ValueError("zero_terminal_snr needs prediction_type v_prediction or sample: ε says nothing at SNR 0")
         if self.beta_start > self.beta_end:
             raise ValueError(f"beta_start {self.beta_start} is above beta_end {self.beta_end}")
+        return self
+
+    @model_validator(mode="after")
+    def _attention_is_on_levels_that_exist(self) -> Self:
+        levels = len(self.block_out_channels)
+        if self.network == "unet2d" and any(not 1 <= level <= levels for level in self.attention_levels):
+            raise ValueError(f"attention_levels {self.attention_levels} must be levels from 1 to {levels}")
         return self
 
 
@@ -66,6 +87,7 @@ class DDPMSampleConfig(SampleConfig):
     variance_type: Variance = Field("fixed_small", description="variance of the ddpm sampler: posterior, or β")
     guidance_scale: float = Field(1.0, ge=0, description="classifier-free guidance, 1 + w: 1 is plain conditional")
     guidance_interval: tuple[float, float] = Field((0.0, 1.0), description="share of T, from and to, that is guided")
+    guide_scale: float = Field(0.0, ge=0, description="guidance by the guide classifier's gradient: 0 is none")
     clip_sample: bool = Field(True, description="clip estimates of the clean picture to [-1, 1] on the way")
 
     @model_validator(mode="after")

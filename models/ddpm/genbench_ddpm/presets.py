@@ -5,8 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from genbench.api import Preset
+from genbench_ddpm.recipes import DDIM_RECIPES, DDPM_RECIPES
 
 FEW_STEPS: dict[str, Any] = {"num_inference_steps": 20, "guidance_scale": 1.5}
+
+SCENES: dict[str, Any] = {
+    "size": "s",
+    "learning_rate": 1e-3,
+    "optimizer": "muon",
+    "scaling_factor": "auto",
+    "timestep_sampling": "logit-normal",
+    "logit_mean": 1.0,
+    "logit_std": 1.4,
+}
+"""What learns sets of objects in front of a plain background soon: how many and which are settled at high noise."""
+
+STRONG: dict[str, Any] = {"num_inference_steps": 25, "guidance_scale": 5.0}
 
 
 def presets(sampler: dict[str, Any]) -> dict[str, Preset]:
@@ -26,12 +40,8 @@ def presets(sampler: dict[str, Any]) -> dict[str, Preset]:
             sample=few,
             at={
                 28: {"budget": "400kimg"},
-                32: {
-                    "budget": "300kimg",
-                    "train": {"size": "s", "learning_rate": 1e-3},
-                    "sample": {"guidance_scale": 3.0},
-                },
-                64: {"budget": "300kimg", "train": {"patch_size": 4}},
+                32: {"budget": "150kimg", "train": SCENES, "sample": STRONG},
+                64: {"budget": "300kimg", "train": {**SCENES, "patch_size": 4}, "sample": STRONG},
             },
         ),
         "standard": Preset(
@@ -44,5 +54,5 @@ def presets(sampler: dict[str, Any]) -> dict[str, Preset]:
     }
 
 
-DDPM_PRESETS = presets({"sampler": "dpm-solver++"})
-DDIM_PRESETS = presets({"sampler": "ddim"})
+DDPM_PRESETS = presets({"sampler": "dpm-solver++"}) | DDPM_RECIPES
+DDIM_PRESETS = presets({"sampler": "ddim"}) | DDIM_RECIPES

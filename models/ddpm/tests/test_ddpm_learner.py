@@ -1,14 +1,13 @@
-"""Training and sampling: the loss falls, guidance, determinism, errors."""
+"""Training and sampling: the loss falls, guidance, determinism, validation."""
 
 from itertools import pairwise
 
 import pytest
 import torch
-from genbench_ddpm.configuration import DDIMSampleConfig, DDPMSampleConfig, DDPMTrainConfig
+from genbench_ddpm.configuration import DDPMSampleConfig, DDPMTrainConfig
 from genbench_ddpm.guidance import drop_conditions, guided
 from genbench_ddpm.learner import DiffusionLearner
 from genbench_ddpm.optimization import learning_rate_factor
-from pydantic import ValidationError
 
 from genbench.api import Batch, ConfigError, DataInfo
 
@@ -112,6 +111,16 @@ def test_an_empty_guidance_interval_switches_guidance_off(trained):
     assert not torch.allclose(plain, always)
 
 
+def test_guidance_acts_within_its_interval_only(trained):
+    learner, _ = trained
+    seen = []
+    handle = learner.network.register_forward_hook(lambda *call: seen.append(len(call[-1])))
+    settings = {"guidance_scale": 2.0, "guidance_interval": (0.25, 0.65), "timestep_spacing": "trailing"}
+    draw(learner, CONDITIONS, sampler="ddim", **settings)
+    handle.remove()
+    assert seen == [8] * 4 + [16] * 4 + [8] * 2  # t = 99, 89, 79, 69 | 59, 49, 39, 29 | 19, 9 of 100
+
+
 def test_guidance_doubles_the_evaluations(trained):
     learner, _ = trained
     seen = []
@@ -141,6 +150,55 @@ def test_ddim_encodes_and_decodes_a_picture(trained):
     assert (decoded - picture).abs().mean() < 0.05
 
 
+def test_validation_loss_is_the_training_loss_at_stratified_timesteps(trained, monkeypatch):
+    """The same seed gives the same number; over many draws the training loss without dropout has the same mean."""
+    learner, _ = trained
+    monkeypatch.setattr(learner, "config", learner.config.model_copy(update={"condition_dropout": 0.0}))
+    torch.manual_seed(5)
+    batch = toy_batch()
+
+    def seeded(function, seed):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            return float(function(batch))
+
+    assert seeded(learner.validate, 0) == seeded(learner.validate, 0)
+    stratified = torch.tensor([seeded(learner.validate, seed) for seed in range(10)])
+    uniform = torch.tensor([seeded(learner.loss, seed) for seed in range(40)])
+    assert float(stratified.mean()) == pytest.approx(float(uniform.mean()), rel=0.1)
+    assert stratified.std() < uniform.std()
+
+
+@pytest.mark.parametrize(("pictures", "expected"), [(4, [12, 37, 62, 87]), (1, [50])])
+def test_validation_visits_the_middle_of_every_stratum_with_all_conditions(trained, pictures, expected):
+    learner, _ = train(1, condition_dropout=0.9)
+    seen = []
+    learner.network.register_forward_pre_hook(lambda _, arguments: seen.append(arguments))
+    learner.validate(toy_batch(pictures))
+    (_, time, conditions) = seen[0]
+    assert (time * 100).round().int().tolist() == expected
+    assert torch.equal(conditions, toy_batch(pictures).conditions)
+
+
+def test_a_gradient_norm_of_zero_clips_nothing():
+    torch.manual_seed(0)
+    clipped, free = (
+        DiffusionLearner(DDPMTrainConfig(**SMALL, max_grad_norm=norm, optimizer="adam", warmup=0.0), DATA)
+        for norm in (1e-6, 0.0)
+    )
+    reached = []
+    for learner in (clipped, free):
+        learner.optimizers["unet"].register_step_pre_hook(
+            lambda optimizer, *_: reached.append(
+                torch.stack([p.grad.norm() for group in optimizer.param_groups for p in group["params"]]).norm()
+            )
+        )
+        torch.manual_seed(0)
+        before = learner.step(toy_batch(), 0.0)["grad_norm"]
+    assert reached[0] <= 1.1e-6
+    torch.testing.assert_close(reached[1], before)
+
+
 def test_dropped_conditions_are_whole_rows_at_the_given_rate():
     torch.manual_seed(0)
     dropped = drop_conditions(torch.ones(5000, 3), 0.1)
@@ -161,27 +219,3 @@ def test_more_steps_than_trained_is_a_clear_error(trained):
     learner, _ = trained
     with pytest.raises(ConfigError, match="num_inference_steps 101"):
         draw(learner, CONDITIONS, num_inference_steps=101)
-
-
-def test_a_patch_that_does_not_fit_is_a_clear_error():
-    with pytest.raises(ConfigError, match="patch_size 3"):
-        DiffusionLearner(DDPMTrainConfig(patch_size=3), DATA)
-
-
-def test_context_unet_refuses_a_resolution_that_it_cannot_halve():
-    pictures = DataInfo("odd", 28, 1, ("a", "b"), True, 64)
-    with pytest.raises(ConfigError, match="multiple of 8, but odd has 28"):
-        DiffusionLearner(DDPMTrainConfig(network="context-unet", width=8), pictures)
-
-
-@pytest.mark.parametrize(
-    "settings", [{"zero_terminal_snr": True, "prediction_type": "epsilon"}, {"beta_start": 0.5, "beta_end": 0.1}]
-)
-def test_contradictory_training_settings_are_refused(settings):
-    with pytest.raises(ValidationError):
-        DDPMTrainConfig(**settings)
-
-
-def test_guidance_interval_must_rise_within_the_unit_interval():
-    with pytest.raises(ValidationError, match="guidance_interval"):
-        DDIMSampleConfig(guidance_interval=(0.8, 0.2))

@@ -46,16 +46,27 @@ def test_every_parameter_gets_a_gradient_at_once(conditioning):
 
 
 @pytest.mark.parametrize("conditioning", CONDITIONINGS)
-def test_time_and_conditions_change_the_output(conditioning):
+def test_time_and_every_single_condition_change_the_output(conditioning):
     network = UNet(1, K, 16, size="xs", conditioning=conditioning).eval()
     x, time, conditions = inputs(2, 1, 16)
     with torch.no_grad():
         plain = network(x, time, conditions)
         assert not torch.allclose(plain, network(x, time + 0.05, conditions), rtol=1e-3)
-        assert not torch.allclose(plain, network(x, time, 1 - conditions), rtol=1e-3)
+        for k in range(K):
+            flipped = conditions.clone()
+            flipped[:, k] = 1 - flipped[:, k]
+            changes = (network(x, time, flipped) - plain).abs().amax(dim=(1, 2, 3))
+            assert changes.min() > 1e-5 * plain.abs().mean()  # cross-attention starts small
 
 
-@pytest.mark.parametrize(("resolution", "channels"), [(16, 1), (32, 3), (64, 3)])
+def test_without_a_way_in_conditions_change_nothing():
+    network = UNet(1, K, 16, size="xs", conditioning="none").eval()
+    x, time, conditions = inputs(2, 1, 16)
+    with torch.no_grad():
+        assert torch.equal(network(x, time, conditions), network(x, time, 1 - conditions))
+
+
+@pytest.mark.parametrize(("resolution", "channels"), [(16, 1), (28, 3), (32, 3), (64, 3)])
 def test_context_unet_keeps_the_shape_and_uses_every_parameter(resolution, channels):
     network = ContextUNet(channels, K, resolution, width=16)
     x, time, conditions = inputs(3, channels, resolution)
@@ -63,6 +74,19 @@ def test_context_unet_keeps_the_shape_and_uses_every_parameter(resolution, chann
     assert output.shape == x.shape
     output.square().mean().backward()
     assert not [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+
+
+@pytest.mark.parametrize(("resolution", "widths"), [(64, [8, 16, 32]), (28, [8, 16])])
+def test_context_unet_has_three_levels_or_two_and_one_vector_at_the_bottom(resolution, widths):
+    network = ContextUNet(3, K, resolution, width=8)
+    sizes = {}
+    for name, layer in (*((f"down {i}", d) for i, d in enumerate(network.down)), ("vector", network.to_vector)):
+        layer.register_forward_hook(lambda _, __, output, name=name: sizes.__setitem__(name, list(output.shape[1:])))
+    x, time, conditions = inputs(2, 3, resolution)
+    network(x, time, conditions)
+    halved = [resolution // 2**level for level in range(1, len(widths) + 1)]
+    expected = {f"down {i}": [width, side, side] for i, (width, side) in enumerate(zip(widths, halved, strict=True))}
+    assert sizes == expected | {"vector": [widths[-1], 1, 1]}
 
 
 def test_context_unet_looks_at_time_and_conditions():

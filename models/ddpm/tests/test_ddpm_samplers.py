@@ -10,10 +10,22 @@ from genbench_ddpm.prediction import Estimate, estimate
 from genbench_ddpm.samplers import DDIMSampler, DDPMSampler, DPMSolverSampler, timesteps, walk
 from genbench_ddpm.schedules import NoiseProcess
 
-SCHEDULES = {"linear": "linear", "scaled-linear": "scaled_linear", "squared-cosine": "squaredcos_cap_v2"}
+SCHEDULES = {
+    "linear": "linear",
+    "scaled-linear": "scaled_linear",
+    "squared-cosine": "squaredcos_cap_v2",
+    "sigmoid": "sigmoid",
+}
 KINDS = ("epsilon", "v_prediction", "sample")
 SHAPE = (2, 3, 4, 4)
 T = 1000
+
+
+def noise_settings(schedule):
+    """A schedule in diffusers' words; its DDIM and DPM-Solver schedulers don't know the sigmoid by name."""
+    if schedule != "sigmoid":
+        return {"beta_schedule": SCHEDULES[schedule]}
+    return {"trained_betas": DDPMScheduler(T, beta_schedule="sigmoid").betas.tolist()}
 
 
 def no_noise():
@@ -44,21 +56,31 @@ def output():
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("variance", ["fixed_small", "fixed_large"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
 @pytest.mark.parametrize("count", [1000, 20])
-def test_ddpm_step_equals_diffusers(schedule, variance, kind, count, x, output, monkeypatch):
+def test_ddpm_step_equals_diffusers(schedule, variance, kind, count, spacing, x, output, monkeypatch):
     noise = torch.randn(SHAPE)
     monkeypatch.setattr(diffusers_ddpm, "randn_tensor", lambda *_, **__: noise)
     theirs = DDPMScheduler(
-        T, beta_schedule=SCHEDULES[schedule], variance_type=variance, prediction_type=kind, clip_sample=False
+        T,
+        beta_schedule=SCHEDULES[schedule],
+        variance_type=variance,
+        prediction_type=kind,
+        clip_sample=False,
+        timestep_spacing=spacing,
     )
     theirs.set_timesteps(count)
     theirs.alphas_cumprod = theirs.alphas_cumprod.double()  # in float32, their 1 - ᾱ_t/ᾱ_s has three digits
     process = NoiseProcess(theirs.alphas_cumprod)
     sampler = DDPMSampler(process, variance=variance)
-    path = [*theirs.timesteps.tolist(), -1]
-    assert path[:-1] == timesteps(T, count, "leading")
-    for index in (0, count // 2, count - 2, count - 1):
-        t, s = path[index], path[index + 1]
+    path = theirs.timesteps.tolist()
+    assert path == timesteps(T, count, spacing)
+    first = 1 if schedule == "squared-cosine" and kind == "epsilon" else 0  # as for dpm-solver++ below
+    for index in (first, count // 2, count - 2, count - 1):
+        t = path[index]
+        s = max(int(theirs.previous_timestep(t)), -1)
+        if s < 0:
+            noise.zero_()  # where it leaps from t > 0 to the picture, theirs adds noise; the paper's last step has none
         expected = theirs.step(output, t, x).prev_sample.float()
         found = sampler.step(x, ours(process, kind, output, x, t), t, s, lambda: noise)
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
@@ -67,10 +89,10 @@ def test_ddpm_step_equals_diffusers(schedule, variance, kind, count, x, output, 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("eta", [0.0, 0.25, 0.5, 1.0])
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("spacing", ["leading", "trailing"])
+@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
 def test_ddim_step_equals_diffusers(schedule, eta, kind, spacing, x, output):
     theirs = DDIMScheduler(
-        T, beta_schedule=SCHEDULES[schedule], prediction_type=kind, clip_sample=False, timestep_spacing=spacing
+        T, **noise_settings(schedule), prediction_type=kind, clip_sample=False, timestep_spacing=spacing
     )
     theirs.set_timesteps(50)
     process = NoiseProcess(theirs.alphas_cumprod)
@@ -85,30 +107,31 @@ def test_ddim_step_equals_diffusers(schedule, eta, kind, spacing, x, output):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-def test_dpm_solver_walk_equals_diffusers_at_every_step(schedule, kind, spacing, x):
+@pytest.mark.parametrize(("spacing", "count"), [("leading", 12), ("trailing", 12), ("linspace", 12), ("trailing", 20)])
+def test_dpm_solver_equals_diffusers_at_every_step(schedule, kind, spacing, count, x):
+    """With its own settings for the last steps; theirs depend on whether there are fewer than 15."""
     theirs = DPMSolverMultistepScheduler(
         T,
-        beta_schedule=SCHEDULES[schedule],
+        **noise_settings(schedule),
         prediction_type=kind,
         solver_order=2,
         algorithm_type="dpmsolver++",
         final_sigmas_type="zero",
         timestep_spacing=spacing,
-        lower_order_final=False,
     )
-    theirs.set_timesteps(12)
+    theirs.set_timesteps(count)
     process = NoiseProcess(theirs.alphas_cumprod)
     sampler = DPMSolverSampler(process)
     first = 1 if kind == "epsilon" else 0  # at ᾱ = 2e-9, x₀ = (x - s·ε)/a has no digits in float32
     path = [*theirs.timesteps.tolist(), -1][first:]
     generator = torch.Generator().manual_seed(3)
-    expected = found = x
     for t, s in pairwise(path):
-        output = answer(process, kind, found, torch.rand(SHAPE, generator=generator) * 2 - 1, t)
-        expected = theirs.step(output, t, expected).prev_sample
-        found = sampler.step(found, ours(process, kind, output, found, t), t, s, no_noise)
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        clean = torch.rand(SHAPE, generator=generator) * 2 - 1
+        output = answer(process, kind, x, clean, t)
+        expected = theirs.step(output, t, x).prev_sample
+        x = sampler.step(x, ours(process, kind, output, x, t), t, s, no_noise)
+        torch.testing.assert_close(x, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(x, clean, atol=1e-5, rtol=1e-5)  # the last step lands on the estimate
 
 
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])

@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-HALVINGS = 3
-FACTOR = 2**HALVINGS
+FACTOR = 4
 """The resolution must be a multiple of this."""
 
 
 class ContextUNet(nn.Module):
     """Three halvings down to one vector a picture, and back up over the features kept on the way.
 
-    Before each of the three ways up, the features h become condition·h + time, where condition and time are vectors
-    that small networks make from the K conditions and from t/T.
+    Before each way up, the features h become condition·h + time, where condition and time are vectors that small
+    networks make from the K conditions and from t/T. Resolutions that can be halved only twice, such as 28, have one
+    level less.
 
     Args:
         channels: of the picture.
         conditions: K.
-        resolution: of the picture in pixels, a multiple of 8.
+        resolution: of the picture in pixels, a multiple of `FACTOR`.
         width: channels of the finest grid, a multiple of 8.
     """
 
     def __init__(self, channels: int, conditions: int, resolution: int, *, width: int = 256) -> None:
         super().__init__()
-        f, coarsest = width, resolution // FACTOR
+        f, halvings = width, 3 if resolution % 8 == 0 else 2
+        widths = (f, 2 * f, 4 * f)[:halvings]
+        levels, coarsest, bottom = widths[::-1], resolution // 2**halvings, widths[-1]
         self.enter = ResidualConvolutions(channels, f)
-        self.down = nn.ModuleList([Down(f, f), Down(f, 2 * f), Down(2 * f, 4 * f)])
+        self.down = nn.ModuleList([Down(above, here) for above, here in pairwise((f, *widths))])
         self.to_vector = nn.Sequential(nn.AvgPool2d(coarsest), nn.Tanh())
         self.from_vector = nn.Sequential(
-            nn.ConvTranspose2d(4 * f, 4 * f, coarsest, coarsest), nn.GroupNorm(8, 4 * f), nn.ReLU()
+            nn.ConvTranspose2d(bottom, bottom, coarsest, coarsest), nn.GroupNorm(8, bottom), nn.ReLU()
         )
-        self.up = nn.ModuleList([Up(8 * f, 2 * f), Up(4 * f, f), Up(2 * f, f)])
-        levels = (4 * f, 2 * f, f)
+        self.up = nn.ModuleList([Up(2 * here, above) for here, above in pairwise((*levels, f))])
         self.embed_time = nn.ModuleList([_mlp(1, level) for level in levels])
         self.embed_conditions = nn.ModuleList([_mlp(conditions, level) for level in levels])
         self.leave = nn.Sequential(

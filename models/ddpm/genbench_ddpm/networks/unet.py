@@ -24,6 +24,9 @@ Conditioning = Literal["add", "adagn", "concat", "cross-attention"]
 COARSEST = 8
 """Grids are halved until they are at most this wide; attention works on the coarsest."""
 
+CONDITION_STD = 2.0
+"""Spread of the fresh weights that embed conditions: smaller, the time drowns them and they are learned late."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -80,6 +83,8 @@ class UNet(nn.Module):
         self.time_width = shape.width
         self.embed_time = nn.Linear(self.time_width, embedding)
         self.embed_conditions = nn.Linear(conditions, embedding) if conditioning in ("add", "adagn") else None
+        if self.embed_conditions is not None:
+            nn.init.normal_(self.embed_conditions.weight, std=CONDITION_STD)
         self.embed = nn.Linear(embedding, embedding)
 
         def block(inputs: int, outputs: int) -> ResidualBlock:
