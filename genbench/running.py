@@ -12,6 +12,7 @@ import torch
 from genbench.api import GenbenchError, GenerativeLearner, Learner
 from genbench.checkpoints import DamagedCheckpoint
 from genbench.errors import ConfigError, RunError
+from genbench.exporting.curves import draw_curves
 from genbench.hashing import content_hash, derive_seed
 from genbench.keeping import HISTORY, read_history, weights_file, write_history, write_weights
 from genbench.observing import Observer
@@ -131,6 +132,9 @@ class Runner:
             if isinstance(plan.task, Draws):
                 draw = plan.task.draw
                 _guarded(plan, "drawing", lambda: draw(plan, sample.folder, folder / FIGURES))
+            history = self.stages.folder("train", plan.train_hash) / HISTORY
+            if history.exists() and (curves := read_history(history)):
+                draw_curves(curves, folder / FIGURES, title=plan.label)
             return {"values": [asdict(value) for value in values], **provenance(plan)}
 
         outcome = self.stages.obtain("evaluate", plan.evaluate_hash, compute, waiting=lambda: None)

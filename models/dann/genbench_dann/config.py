@@ -18,6 +18,7 @@ class SupervisedConfig(TrainConfig):
     network: Literal["lenet", "convnet"] = Field("lenet", description="feature extractor")
     width: int = Field(32, ge=2, description="channels of its first convolution")
     normalize: Normalization = Field("none", description="normalisation in the feature extractor")
+    bottleneck: int = Field(0, ge=0, description="features, by a last linear layer; 0: the convolutions' own number")
     standardize: bool = Field(False, description="bring each picture to mean 0 and variance 1 first")
     classifier_hidden: tuple[int, ...] = Field((100, 100), description="widths of the label classifier's hidden layers")
     dropout: float = Field(0.0, ge=0, lt=1, description="of both classifiers' hidden layers")
@@ -28,6 +29,9 @@ class SupervisedConfig(TrainConfig):
     mu_alpha: float = Field(10.0, ge=0, description="α of μ_p = μ₀/(1+αp)^β")
     mu_beta: float = Field(0.75, ge=0, description="β of the same")
     shift: int = Field(0, ge=0, le=8, description="augmentation: pictures move by up to so many pixels each way")
+    zoom: float = Field(
+        0.0, ge=0, le=1, description="augmentation: pictures grow or shrink by a factor of up to 1 + zoom"
+    )
     ema_decay: float = Field(0.0, ge=0, lt=1, description="upper limit of the weight average's decay; 0: none")
     ema_warmup: float = Field(10.0, ge=1, description="early on, it spans about the last 1/ema_warmup of training")
 

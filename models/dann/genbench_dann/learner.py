@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genbench.api import AdaptationBatch, AdaptationLearner, Averaging, ConfigError, DataInfo, Diverged
+from genbench.api import AdaptationBatch, AdaptationLearner, Averaging, ConfigError, DataInfo
 from genbench_dann.config import AdversarialConfig, CDANConfig, SupervisedConfig
-from genbench_dann.networks import build_extractor, feature_size, mlp
+from genbench_dann.health import DomainHealth
+from genbench_dann.networks import build_extractor, feature_size, mlp, set_domains
 from genbench_dann.reversal import reverse_gradient
 from genbench_dann.schedules import adaptation_factor, learning_rate_factor
 
-__all__ = ["CDANLearner", "DANNLearner", "SupervisedLearner", "random_shift"]
+__all__ = ["CDANLearner", "DANNLearner", "SupervisedLearner", "random_shift", "random_zoom"]
 
 Scalars = dict[str, Tensor | float]
-
-HEALTH_EVERY = 100
-"""Steps from one look at the domain classifier's health to the next."""
-DEAD_SPREAD = 1e-7
-"""Standard deviation of domain scores over a batch below which the domain classifier says nothing."""
 
 
 class SupervisedLearner(AdaptationLearner):
@@ -30,6 +27,10 @@ class SupervisedLearner(AdaptationLearner):
     def __init__(self, config: SupervisedConfig, data: DataInfo) -> None:
         if not data.exclusive:
             raise ConfigError(f"{data.name} has sets of objects, not class labels: adaptation needs classes")
+        if config.batch_size == 1 and config.bottleneck and config.normalize in ("batch", "domain"):
+            raise ConfigError(
+                "train.batch_size is 1: one picture cannot be normalised; take 2 or more"
+            )
         self.config = config
         self.extractor = build_extractor(
             config.network,
@@ -38,6 +39,7 @@ class SupervisedLearner(AdaptationLearner):
             width=config.width,
             normalize=config.normalize,
             standardize=config.standardize,
+            bottleneck=config.bottleneck,
         )
         self.size = feature_size(self.extractor, data.channels, data.resolution)
         self.classes = len(data.conditions)
@@ -69,6 +71,8 @@ class SupervisedLearner(AdaptationLearner):
         return features
 
     def _augmented(self, images: Tensor) -> Tensor:
+        if self.config.zoom:
+            images = random_zoom(images, self.config.zoom)
         return random_shift(images, self.config.shift) if self.config.shift else images
 
     def _make_optimizer(self, further: Mapping[str, tuple[nn.Module, float]]) -> torch.optim.Optimizer:
@@ -103,6 +107,7 @@ class DANNLearner(SupervisedLearner):
     """
 
     config: AdversarialConfig
+    monitor = "loss_class"  # the domain classifier's loss is fought over
 
     def __init__(self, config: AdversarialConfig, data: DataInfo) -> None:
         super().__init__(config, data)
@@ -112,41 +117,42 @@ class DANNLearner(SupervisedLearner):
         )
         self.optimizers = {"all": self.optimizer}
         self.networks = {**self.networks, "domain": self.domain}
-        self._steps = 0
+        set_domains(self.extractor, 2)
+        self.health = DomainHealth()
 
     def step(self, batch: AdaptationBatch, progress: float) -> Mapping[str, Tensor | float]:
         """One step of all three networks.
 
         Raises:
-            Diverged: when the domain classifier says the same of every picture, so that nothing adapts.
+            Diverged: when the domain classifier is dead or not heard (see `DomainHealth`), so that nothing adapts.
         """
         rate = self._set_learning_rate(progress)
         strength = adaptation_factor(progress, gamma=self.config.gamma, maximum=self.config.lambda_max)
-        # Both domains at once: batch normalisation then sees the mixture whose statistics it will later be used with.
         images = torch.cat([batch.source_images, batch.target_images])
         source, target = self.extractor(self._augmented(images)).split(len(batch.source_images))
         logits = self.classifier(source)
         loss_class = F.cross_entropy(logits, batch.source_labels)
         loss_domain, scores = self._domain_loss(source, target, logits, strength)
         self._descend(loss_class + loss_domain)
-        self._check_health(scores)
+        labels = _is_target(len(source), len(target), scores)
+        self.health.look(scores, labels, strength)
         return {
             "loss": (loss_class + loss_domain).detach(),
             "loss_class": loss_class.detach(),
             "loss_domain": loss_domain.detach(),
             "class_accuracy": (logits.detach().argmax(1) == batch.source_labels).float().mean(),
-            "domain_accuracy": ((scores > 0) == _is_target(len(source), len(target), scores).bool()).float().mean(),
+            "domain_accuracy": ((scores > 0) == labels.bool()).float().mean(),
             "lambda": strength,
             "lr": rate,
         }
 
     def extra_state(self) -> dict[str, Tensor]:
-        """How many steps were done: it decides when health is looked at."""
-        return {"steps": torch.tensor(self._steps)}
+        """What was seen of the domain classifier's health."""
+        return self.health.state()
 
     def load_extra_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take the number of steps back."""
-        self._steps = int(state["steps"])
+        """Take it back."""
+        self.health.load(state)
 
     def _domain_inputs(self) -> int:
         """How many numbers the domain classifier sees of a picture."""
@@ -154,17 +160,16 @@ class DANNLearner(SupervisedLearner):
 
     def _domain_loss(self, source: Tensor, target: Tensor, logits: Tensor, strength: float) -> tuple[Tensor, Tensor]:  # noqa: ARG002
         """Binary cross-entropy, both domains weighing the same, and detached scores [Ns + Nt] (positive: target)."""
-        scores = self.domain(reverse_gradient(torch.cat([source, target]), strength)).squeeze(1)
+        scores = self._domain_scores(torch.cat([source, target]), strength)
         loss = F.binary_cross_entropy_with_logits(scores, _is_target(len(source), len(target), scores))
         return loss, scores.detach()
 
-    def _check_health(self, scores: Tensor) -> None:
-        self._steps += 1
-        if self._steps % HEALTH_EVERY == 0 and float(scores.std()) < DEAD_SPREAD:
-            raise Diverged(
-                f"the domain classifier is dead: at step {self._steps} it gives every picture the same score, so "
-                "nothing adapts; lower train.lambda_max or train.domain_learning_rate"
-            )
+    def _domain_scores(self, seen: Tensor, strength: float) -> Tensor:
+        """The domain classifier's scores [N] of what it sees [N, D], through gradient reversal."""
+        heard = reverse_gradient(seen, strength)
+        self.health.listen(seen, heard)
+        scores: Tensor = self.domain(heard).squeeze(1)
+        return scores
 
 
 class CDANLearner(DANNLearner):
@@ -183,7 +188,7 @@ class CDANLearner(DANNLearner):
         probabilities = torch.cat([logits, self.classifier(target)]).softmax(1)
         features = torch.cat([source, target])
         joint = (probabilities.detach()[:, :, None] * features[:, None, :]).flatten(1)
-        scores = self.domain(reverse_gradient(joint, strength)).squeeze(1)
+        scores = self._domain_scores(joint, strength)
         labels = _is_target(len(source), len(target), scores)
         weights = self._weights(probabilities.detach(), len(source))
         return F.binary_cross_entropy_with_logits(scores, labels, weights), scores.detach()
@@ -206,6 +211,19 @@ def random_shift(images: Tensor, most: int) -> Tensor:
     columns = dx + torch.arange(width, device=images.device)
     which = torch.arange(n, device=images.device)[:, None, None]
     return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def random_zoom(images: Tensor, most: float) -> Tensor:
+    """Enlarge or reduce each picture [N, C, H, W] about its centre, bilinearly, repeating its border.
+
+    Factors are e^u with u uniform in [-log(1 + most), log(1 + most)].
+    """
+    n = len(images)
+    factors = ((2 * torch.rand(n, device=images.device) - 1) * math.log1p(most)).exp()
+    places = torch.zeros(n, 2, 3, device=images.device)
+    places[:, 0, 0] = places[:, 1, 1] = 1 / factors
+    grid = F.affine_grid(places, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _is_target(sources: int, targets: int, like: Tensor) -> Tensor:

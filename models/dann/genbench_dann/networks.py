@@ -7,10 +7,21 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from genbench.api import ConfigError
 
-__all__ = ["EXTRACTORS", "ConvNet", "LeNet", "Normalization", "build_extractor", "feature_size", "mlp"]
+__all__ = [
+    "EXTRACTORS",
+    "ConvNet",
+    "DomainBatchNorm",
+    "LeNet",
+    "Normalization",
+    "build_extractor",
+    "feature_size",
+    "mlp",
+    "set_domains",
+]
 
 
 class Standardize(nn.Module):
@@ -21,8 +32,39 @@ class Standardize(nn.Module):
         return (images - mean) * (variance + 1e-4).rsqrt()
 
 
-Normalization = Literal["none", "batch", "instance"]
-"""``batch`` by the statistics of the training batch, ``instance`` by each picture's own: the same in both domains."""
+Normalization = Literal["none", "batch", "domain", "instance"]
+"""``batch``: by the statistics of the training batch, in which both domains are mixed; ``domain``: see
+`DomainBatchNorm`; ``instance``: by each picture's own."""
+
+
+class DomainBatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch normalisation in which each domain is normalised by its own statistics.
+
+    In training, the batch [D·N, C, …] holds ``domains`` = D stretches of one domain each; weights and biases are
+    shared. The running statistics, which evaluation uses, are the last stretch's: the target's, for that is what an
+    adapted network is for (after Y. Li et al., *Revisiting batch normalization for practical domain adaptation*,
+    arXiv:1603.04779). With one domain it is ordinary batch normalisation.
+    """
+
+    domains: int = 1
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised [D·N, C, …]."""
+        if not self.training or self.domains == 1:
+            return super().forward(images)
+        *others, last = images.chunk(self.domains)
+        normalized = [F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps) for x in others]
+        return torch.cat([*normalized, super().forward(last)])
+
+    def _check_input_dim(self, images: Tensor) -> None:
+        """Any number of places is fine."""
+
+
+def set_domains(network: nn.Module, domains: int) -> None:
+    """Tell every `DomainBatchNorm` how many domains a training batch holds."""
+    for module in network.modules():
+        if isinstance(module, DomainBatchNorm):
+            module.domains = domains
 
 
 class LeNet(nn.Sequential):
@@ -77,17 +119,35 @@ EXTRACTORS: Mapping[str, Callable[..., nn.Sequential]] = {"lenet": LeNet, "convn
 
 
 def build_extractor(
-    name: str, channels: int, resolution: int, *, width: int, normalize: Normalization, standardize: bool = False
+    name: str,
+    channels: int,
+    resolution: int,
+    *,
+    width: int,
+    normalize: Normalization,
+    standardize: bool = False,
+    bottleneck: int = 0,
 ) -> nn.Module:
     """The feature extractor of that name, from pictures [N, C, R, R] to features [N, D].
+
+    Args:
+        name: of `EXTRACTORS`.
+        channels, resolution: of the pictures.
+        width, normalize: of the convolutions.
+        standardize: whether pictures pass `Standardize` first.
+        bottleneck: D, by a linear layer with ReLU at the end; 0: as the convolutions have it.
 
     Raises:
         ConfigError: when the pictures are too small.
     """
     if resolution < 16:
         raise ConfigError(f"network {name!r} needs pictures of at least 16×16, not {resolution}×{resolution}")
-    network = EXTRACTORS[name](channels, resolution, width=width, normalize=normalize)
-    return nn.Sequential(Standardize(), *network) if standardize else network
+    layers: list[nn.Module] = [Standardize()] if standardize else []
+    layers += EXTRACTORS[name](channels, resolution, width=width, normalize=normalize)
+    if bottleneck:
+        inputs = feature_size(nn.Sequential(*layers), channels, resolution)
+        layers += [nn.Linear(inputs, bottleneck), *_norm_of_features(normalize, bottleneck), nn.ReLU()]
+    return nn.Sequential(*layers)
 
 
 def feature_size(extractor: nn.Module, channels: int, resolution: int) -> int:
@@ -109,9 +169,17 @@ def mlp(inputs: int, hidden: Sequence[int], outputs: int, *, dropout: float = 0.
     return nn.Sequential(*layers, nn.Linear(inputs, outputs))
 
 
+def _norm_of_features(kind: Normalization, size: int) -> list[nn.Module]:
+    if kind == "batch":
+        return [nn.BatchNorm1d(size)]
+    return [DomainBatchNorm(size)] if kind == "domain" else []
+
+
 def _norm(kind: Normalization, channels: int) -> list[nn.Module]:
     if kind == "batch":
         return [nn.BatchNorm2d(channels)]
+    if kind == "domain":
+        return [DomainBatchNorm(channels)]
     if kind == "instance":
         return [nn.InstanceNorm2d(channels, affine=True)]
     return []
