@@ -1,4 +1,4 @@
-"""Sheets as PNG and PDF for papers, films as GIF and WebP: labels in type, every pixel of the model kept as it is."""
+"""Sheets of pictures as PNG and PDF for papers: labels in type, every pixel of the model kept as it is."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
 from torch import Tensor
 
 from genbench.errors import DataError
 from genbench.exporting.escaping import visible
-from genbench.figuring import Film, Sheet
+from genbench.figuring import Sheet
 from genbench.files import whole_file
 
 DPI = 200
@@ -25,13 +25,11 @@ PAGE = 1360
 """Pixels across a sheet, labels included, that pictures are enlarged to fill: 6.8 inches at `DPI`."""
 EDGE = 64, 200
 """Smallest and largest edge of a picture in a sheet, in pixels, where whole multiples of its own allow it."""
-FILM_EDGE = 84
-FRAME_MS = 60
 
-_GAP, _PAD = 4, 10
+GAP, MARGIN = 4, 10
 _TYPE = {"label": 8.0, "head": 8.0, "caption": 7.0}  # sizes in points
 _LABEL_WIDTH = 1.1 * DPI
-_INK, _FAINT = "#222222", "#555555"
+INK, _FAINT = "#222222", "#555555"
 _RC: dict[Any, Any] = {"font.family": "DejaVu Sans", "pdf.fonttype": 42, "svg.fonttype": "none"}
 
 UInt8Array = NDArray[np.uint8]
@@ -44,23 +42,23 @@ def save_sheet(sheet: Sheet, folder: Path) -> list[Path]:
         DataError: when strips are empty or of unlike size, or heads or captions do not fit them.
         GenbenchError: when a file cannot be written.
     """
-    rows = [_pixels(strip.images) for strip in sheet.strips]
+    rows = [pixels(strip.images) for strip in sheet.strips]
     _check(sheet, rows)
     place = _Geometry.of(sheet, *rows[0].shape[:3])
     with mpl.rc_context(_RC):
         canvas = Canvas(figsize=(place.width / DPI, place.height / DPI), dpi=DPI, facecolor="white")
         pen = _Pen(canvas, place.width, place.height)
         for column, head in enumerate(sheet.heads):
-            lines = _wrapped(head, place.across, "head")
-            pen.write(lines, place.centre(column), place.tops[0] - _GAP - len(lines) * _line("head"), "head")
+            lines = wrapped(head, place.across, "head")
+            pen.write(lines, place.centre(column), place.tops[0] - GAP - len(lines) * line_height("head"), "head")
         for strip, images, y in zip(sheet.strips, rows, place.tops, strict=True):
-            lines = _wrapped(strip.label, _LABEL_WIDTH, "label")
-            middle = y + (place.edge - len(lines) * _line("label")) / 2
-            pen.write(lines, place.left - _PAD, middle, "label", align="right")
+            lines = wrapped(strip.label, _LABEL_WIDTH, "label")
+            middle = y + (place.edge - len(lines) * line_height("label")) / 2
+            pen.write(lines, place.left - MARGIN, middle, "label", align="right")
             pen.paste(_side_by_side(images, place.scale), place.left, y)
             for column, caption in enumerate(strip.captions):
-                below = y + place.edge + _GAP
-                pen.write(_wrapped(caption, place.across, "caption"), place.centre(column), below, "caption")
+                below = y + place.edge + GAP
+                pen.write(wrapped(caption, place.across, "caption"), place.centre(column), below, "caption")
         return [_save_canvas(canvas, folder / f"{sheet.name}.{ending}") for ending in ("png", "pdf")]
 
 
@@ -88,49 +86,27 @@ class _Geometry:
     @classmethod
     def of(cls, sheet: Sheet, columns: int, height: int, width: int) -> _Geometry:
         """The geometry of a sheet with that many columns of pictures ``height`` × ``width``."""
-        labels = [_wrapped(strip.label, _LABEL_WIDTH, "label") for strip in sheet.strips]
+        labels = [wrapped(strip.label, _LABEL_WIDTH, "label") for strip in sheet.strips]
         longest = max(_width(line, "label") for lines in labels for line in lines)
-        left = _PAD + longest + (_PAD if longest else 0)
-        scale = _scale(max(height, width), (PAGE - left - _PAD) / columns - _GAP)
-        across, edge = width * scale + _GAP, height * scale
-        heads = max((len(_wrapped(head, across, "head")) for head in sheet.heads), default=0)
-        tops = [_PAD + heads * _line("head") + (_GAP if heads else 0)]
+        left = MARGIN + longest + (MARGIN if longest else 0)
+        scale = _scale(max(height, width), (PAGE - left - MARGIN) / columns - GAP)
+        across, edge = width * scale + GAP, height * scale
+        heads = max((len(wrapped(head, across, "head")) for head in sheet.heads), default=0)
+        tops = [MARGIN + heads * line_height("head") + (GAP if heads else 0)]
         for strip, lines in zip(sheet.strips, labels, strict=True):
-            captions = max((len(_wrapped(text, across, "caption")) for text in strip.captions), default=0)
-            below = _GAP + (captions * _line("caption") + 2 * _GAP if captions else 0)
-            tops.append(tops[-1] + max(edge + below, len(lines) * _line("label") + _GAP))
-        return cls(scale, left, across, edge, tops[:-1], left + columns * across - _GAP + _PAD, tops[-1] - _GAP + _PAD)
+            captions = max((len(wrapped(text, across, "caption")) for text in strip.captions), default=0)
+            below = GAP + (captions * line_height("caption") + 2 * GAP if captions else 0)
+            tops.append(tops[-1] + max(edge + below, len(lines) * line_height("label") + GAP))
+        return cls(
+            scale, left, across, edge, tops[:-1], left + columns * across - GAP + MARGIN, tops[-1] - GAP + MARGIN
+        )
 
     def centre(self, column: int) -> float:
         """The middle of a column."""
-        return self.left + column * self.across + (self.across - _GAP) / 2
+        return self.left + column * self.across + (self.across - GAP) / 2
 
 
-def save_film(film: Film, folder: Path) -> list[Path]:
-    """Write a film as ``NAME.gif`` and ``NAME.webp``, both without end, and return both paths.
-
-    Raises:
-        DataError: when there are no frames, or captions or heads do not fit them.
-        GenbenchError: when a file cannot be written.
-    """
-    if not film.frames or len(film.captions) != len(film.frames):
-        raise DataError(f"film {film.name!r}: {len(film.captions)} captions for {len(film.frames)} frames")
-    frames = [
-        _frame(_pixels(images), film.heads, caption) for images, caption in zip(film.frames, film.captions, strict=True)
-    ]
-    times = [FRAME_MS] * (len(frames) - 1) + [max(FRAME_MS, round(film.hold * 1000))]
-    paths = []
-    for ending, settings in (("gif", {"optimize": False}), ("webp", {"lossless": True, "quality": 60, "method": 3})):
-        path = folder / f"{film.name}.{ending}"
-        with whole_file(path) as part:
-            frames[0].save(
-                part, ending.upper(), save_all=True, append_images=frames[1:], duration=times, loop=0, **settings
-            )
-        paths.append(path)
-    return paths
-
-
-def _pixels(images: Tensor) -> UInt8Array:
+def pixels(images: Tensor) -> UInt8Array:
     """Pictures [N, C, H, W] in [-1, 1] as uint8 [N, H, W, C]."""
     levels = ((images.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round()
     return levels.permute(0, 2, 3, 1).numpy().astype(np.uint8)
@@ -162,7 +138,7 @@ def _side_by_side(images: UInt8Array, scale: int) -> UInt8Array:
     """Pictures in one line with white between them, RGB."""
     images = images.repeat(scale, axis=1).repeat(scale, axis=2)
     images = np.broadcast_to(images, (*images.shape[:3], 3))
-    white = np.full((images.shape[1], _GAP, 3), 255, dtype=np.uint8)
+    white = np.full((images.shape[1], GAP, 3), 255, dtype=np.uint8)
     parts = [part for image in images for part in (image, white)]
     return np.concatenate(parts[:-1], axis=1)
 
@@ -177,19 +153,19 @@ class _Pen:
         for number, line in enumerate(lines):
             self._canvas.text(
                 x / self._width,
-                1 - (y + (number + 0.8) * _line(kind)) / self._height,
+                1 - (y + (number + 0.8) * line_height(kind)) / self._height,
                 line.replace("$", r"\$"),
                 ha=align,
                 va="baseline",
                 fontsize=_TYPE[kind],
-                color=_FAINT if kind == "caption" else _INK,
+                color=_FAINT if kind == "caption" else INK,
             )
 
-    def paste(self, pixels: UInt8Array, x: float, y: float) -> None:
-        height, width = pixels.shape[:2]
+    def paste(self, image: UInt8Array, x: float, y: float) -> None:
+        height, width = image.shape[:2]
         box = (x / self._width, 1 - (y + height) / self._height, width / self._width, height / self._height)
         axes = self._canvas.add_axes(box)
-        axes.imshow(pixels, interpolation="none", aspect="auto")
+        axes.imshow(image, interpolation="none", aspect="auto")
         axes.set_axis_off()
 
 
@@ -200,54 +176,26 @@ def _save_canvas(canvas: Canvas, path: Path) -> Path:
     return path
 
 
-def _frame(images: UInt8Array, heads: Sequence[str], caption: str) -> Image.Image:
-    """One frame: pictures in up to ten columns with their heads above and the caption below."""
-    count, height, width, channels = images.shape
-    if len(heads) not in (0, count):
-        raise DataError(f"{len(heads)} heads for {count} pictures of a film")
-    columns = min(count, 10) if count <= 10 else -(-count // -(-count // 10))
-    scale = max(1, round(FILM_EDGE / max(height, width)))
-    across, down = width * scale + _GAP, height * scale + _GAP
-    wrapped = [_wrapped(head, across, "head") for head in heads]
-    above = max((len(lines) for lines in wrapped), default=0) * _line("head") + (_GAP if heads else 0)
-    rows = -(-count // columns)
-    size = (
-        max(2 * _PAD + columns * across - _GAP, 2 * _PAD + _width("t = 1000", "head")),
-        2 * _PAD + rows * (above + down) + _line("head"),
-    )
-    frame = Image.new("L" if channels == 1 else "RGB", size, "white")
-    pen = ImageDraw.Draw(frame)
-    for index, image in enumerate(images):
-        row, column = divmod(index, columns)
-        x, y = _PAD + column * across, _PAD + row * (above + down) + above
-        for number, line in enumerate(wrapped[index] if heads else []):
-            place = (x + (across - _GAP) / 2, y - above + (number + 0.8) * _line("head"))
-            pen.text(place, line, fill=_INK, font=_font("head"), anchor="ms")
-        pixels = image[..., 0] if channels == 1 else image
-        frame.paste(Image.fromarray(np.ascontiguousarray(pixels.repeat(scale, axis=0).repeat(scale, axis=1))), (x, y))
-    pen.text((size[0] / 2, size[1] - _PAD), caption, fill=_INK, font=_font("head"), anchor="ms")
-    return frame
-
-
 # ---------------------------------------------------------------------------------------------------------------- type
 
 
 @cache
-def _font(kind: str) -> ImageFont.FreeTypeFont:
+def font(kind: str) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which comes with matplotlib, in pixels of `DPI`."""
     path = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     return ImageFont.truetype(path, _TYPE[kind] * DPI / 72)
 
 
-def _line(kind: str) -> int:
+def line_height(kind: str) -> int:
+    """Pixels from one line of type to the next."""
     return round(_TYPE[kind] * DPI / 72 * 1.25)
 
 
 def _width(text: str, kind: str) -> int:
-    return int(np.ceil(_font(kind).getlength(text)))
+    return int(np.ceil(font(kind).getlength(text)))
 
 
-def _wrapped(text: str, width: float, kind: str) -> list[str]:
+def wrapped(text: str, width: float, kind: str) -> list[str]:
     """Lines of at most ``width`` pixels: broken at line ends, before each ``+`` of a set, between words."""
     lines: list[str] = []
     for part in text.replace(" + ", "\n+ ").split("\n"):

@@ -16,9 +16,10 @@ from genbench.commands.output import print_rows
 from genbench.commands.sample import read_conditions
 from genbench.console import ProgressBars
 from genbench.data.base import UInt8Array
-from genbench.drawing import save_film, save_sheet
+from genbench.drawing import save_sheet
 from genbench.errors import ConfigError, RunError
 from genbench.figuring import Conditions, Figure, FigureContext, Sheet
+from genbench.filming import save_film
 from genbench.plugins import check_choice
 from genbench.specs import RunSpec, validate
 from genbench.tasks.generation import Generation

@@ -8,11 +8,10 @@ import torch
 from PIL import Image
 
 from genbench.commands.figure import in_turn
-from genbench.drawing import _GAP as GAP
-from genbench.drawing import _PAD as MARGIN
-from genbench.drawing import EDGE, FRAME_MS, save_film, save_sheet
+from genbench.drawing import EDGE, GAP, MARGIN, save_sheet
 from genbench.errors import DataError
 from genbench.figuring import Film, Sheet, Strip
+from genbench.filming import FRAME_MS, save_film
 from tests.cli.test_bad_input import refused
 from tests.conftest import Cli
 

@@ -28,9 +28,7 @@ class SupervisedLearner(AdaptationLearner):
         if not data.exclusive:
             raise ConfigError(f"{data.name} has sets of objects, not class labels: adaptation needs classes")
         if config.batch_size == 1 and config.bottleneck and config.normalize in ("batch", "domain"):
-            raise ConfigError(
-                "train.batch_size is 1: one picture cannot be normalised; take 2 or more"
-            )
+            raise ConfigError("train.batch_size is 1: one picture cannot be normalised; take 2 or more")
         self.config = config
         self.extractor = build_extractor(
             config.network,
