@@ -97,8 +97,15 @@ class Store:
         return str(runs[0].info.run_id) if runs else None
 
     def record(self, run_id: str) -> dict[str, Any]:
-        """A finished run's full record (``result.json``)."""
+        """A finished run's full record (``result.json``).
+
+        Raises:
+            DataError: when the run did not finish, or its record is damaged.
+        """
         with self._clear_errors():
+            status = _status(self._client.get_run(run_id))
+            if status != "finished":
+                raise DataError(f"run {run_id[:8]} is {status}, so it has no record: run it again to finish it")
             path = Path(self._client.download_artifacts(run_id, RESULT))
         record = read_json(path)
         if not isinstance(record, dict) or "metrics" not in record:
@@ -265,16 +272,20 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+def _status(run: Run) -> str:
+    """Finished, failed, diverged, running or interrupted."""
+    return run.data.tags.get("genbench.status", "running" if run.info.status == "RUNNING" else run.info.status.lower())
+
+
 def _summary(run: Run) -> RunSummary:
     tags = run.data.tags
-    status = tags.get("genbench.status", "running" if run.info.status == "RUNNING" else run.info.status.lower())
     return RunSummary(
         id=run.info.run_id,
         name=run.info.run_name,
         family=tags.get("genbench.family", ""),
         dataset=tags.get("genbench.dataset", ""),
         preset=tags.get("genbench.preset", ""),
-        status=status,
+        status=_status(run),
         started=run.info.start_time / 1000,
         metrics={k: v for k, v in run.data.metrics.items() if not k.startswith("train/")},
         reason=tags.get("genbench.reason", ""),

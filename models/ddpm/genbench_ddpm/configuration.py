@@ -46,7 +46,7 @@ class DDPMTrainConfig(TrainConfig):
     layers_per_block: int = Field(2, ge=1, le=16, description="residual blocks on each level of the unet2d")
     attention_levels: tuple[int, ...] = Field((5,), description="unet2d's levels with self-attention, 1 the finest")
 
-    conditioning: Conditioning | Literal["none"] = Field(
+    conditioning: Conditioning = Field(
         "adagn", description="how conditions enter unet and unet2d; none: pictures without conditions"
     )
     condition_dropout: float = Field(0.1, ge=0, le=1, description="share of pictures trained without their condition")

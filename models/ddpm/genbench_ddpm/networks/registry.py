@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 from torch import nn
 
 from genbench.api import ConfigError, DataInfo
 from genbench_ddpm.configuration import DDPMTrainConfig, NetworkName
 from genbench_ddpm.networks.context_unet import FACTOR, ContextUNet
-from genbench_ddpm.networks.unet import Conditioning, UNet
+from genbench_ddpm.networks.unet import UNet
 
 __all__ = ["NETWORKS", "build_network"]
 
@@ -27,7 +26,7 @@ def _unet(config: DDPMTrainConfig, data: DataInfo) -> nn.Module:
         data.resolution,
         size=config.size,
         patch=config.patch_size,
-        conditioning=cast(Conditioning, config.conditioning),  # to "none" of its ways in, it lets nothing in
+        conditioning=config.conditioning,
         dropout=config.dropout,
     )
 

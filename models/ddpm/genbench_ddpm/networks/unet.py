@@ -19,7 +19,7 @@ from genbench_ddpm.networks.layers import (
 )
 
 UNetSize = Literal["xs", "s", "m", "l"]
-Conditioning = Literal["add", "adagn", "concat", "cross-attention"]
+Conditioning = Literal["none", "add", "adagn", "concat", "cross-attention"]
 
 COARSEST = 8
 """Grids are halved until they are at most this wide; attention works on the coarsest."""
@@ -59,7 +59,7 @@ class UNet(nn.Module):
         patch: pixels on a side of a patch.
         conditioning: how conditions enter. ``adagn``: added to the time embedding, which scales and shifts norms.
             ``add``: added to the time embedding, which is added to the features. ``concat``: as K constant planes
-            beside the picture. ``cross-attention``: as tokens that the coarsest grid looks at.
+            beside the picture. ``cross-attention``: as tokens that the coarsest grid looks at. ``none``: not at all.
         dropout: inside residual blocks.
     """
 
