@@ -12,7 +12,9 @@ from genbench.comparing import describe
 from genbench.errors import ConfigError, DataError
 from genbench.files import read_json
 from genbench.plugins import nearest
+from genbench.recording import RECORD_SCHEMA
 from genbench.statistics import Side
+from genbench.tables import SCHEMA
 from genbench.tracking import Store
 
 
@@ -86,13 +88,16 @@ def compared(new: Scored, old: Scored, row: str | None) -> list[tuple[str, str]]
 
 
 def _scored(content: Any, where: str) -> Scored:
+    schema = content.get("schema", SCHEMA) if isinstance(content, dict) else SCHEMA
+    if schema not in (SCHEMA, RECORD_SCHEMA):
+        raise DataError(f"{where}: is of schema {schema!r}, which this genbench does not know: make it again")
     try:
         rows = content.get("rows", [content])
-        scored = {_label(row): {k: _measured(k, entry, row) for k, entry in row["metrics"].items()} for row in rows}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{where}: no scores that genbench wrote ({type(error).__name__}: {error}): give the JSON of compare or run"
-        ) from None
+        scored = {
+            _label(row): {k: _measured(k, entry, row, where) for k, entry in row["metrics"].items()} for row in rows
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise DataError(f"{where}: no scores that genbench wrote: give the JSON of compare, run or evaluate") from None
     if not scored:
         raise DataError(f"{where}: has no rows")
     return Scored(where, scored)
@@ -103,7 +108,7 @@ def _label(row: Mapping[str, Any]) -> str:
     return str(row["family"] if "repetition" in row else row.get("label", ""))
 
 
-def _measured(name: str, entry: Mapping[str, Any], row: Mapping[str, Any]) -> Measured:
+def _measured(name: str, entry: Mapping[str, Any], row: Mapping[str, Any], where: str) -> Measured:
     """A comparison's measure, or a run's single value; what is not finite (null in JSON) is left out."""
     if "values" in entry:
         values = entry["values"]
@@ -113,9 +118,12 @@ def _measured(name: str, entry: Mapping[str, Any], row: Mapping[str, Any]) -> Me
         values, repetitions = [entry["value"]], [row.get("repetition", 0)]
         errors = [entry.get("stderr_generated")]
     found = [(k, v, e) for k, v, e in zip(repetitions, values, errors, strict=True) if v is not None]
+    better = describe(name).better
+    if {better, entry.get("better", better)} == {"higher", "lower"}:
+        raise DataError(f"{where}: says that {entry['better']} {name} is better, but it is {better}: make it again")
     return Measured(
         {int(k): float(v) for k, v, _ in found if math.isfinite(v)},
         {int(k): e for k, v, e in found if math.isfinite(v)},
         dict(entry["identity"]),
-        str(entry.get("better") or describe(name).better),
+        str(entry.get("better") or better),
     )

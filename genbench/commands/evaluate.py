@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,10 @@ def evaluate_target(
         chosen = resolve_device(device)
         task = Generation.open(validate(DataSpec, data, "evaluate"), settings, chosen, bars)
         pictures = read_folder(Path(target), task, labels)
+        if left := len(_files(Path(target))) - len(pictures.images):
+            bars.warned(
+                f"{target}: {left} pictures have no label, so they are left out: only {len(pictures.images)} count"
+            )
         real = None if reference is None else _read_images(_files(reference), task)
         if save_reference is not None:
             save_reference_file(save_reference, task.reference(settings, real))
@@ -136,7 +141,7 @@ def _read_labels(path: Path, folder: Path) -> dict[str, list[str]]:
     for name, value in content.items():
         wanted = [value] if isinstance(value, str) else value
         if not isinstance(wanted, list) or not wanted or not all(isinstance(label, str) for label in wanted):
-            raise DataError(f"{path}: {name}: expected a label or a list of labels, got {value!r:.60}")
+            raise DataError(f'{path}: {name}: expected "label" or ["label", …] in quotation marks, got {value!r:.60}')
         inside = (folder / name).resolve().is_relative_to(folder.resolve())
         if Path(name).is_absolute() or ".." in Path(name).parts or not inside:
             raise DataError(f"{path}: {name!r} leads outside the folder: name pictures relative to {folder}")
@@ -213,7 +218,27 @@ def _print(values: Sequence[Value], output: str) -> None:
         }
         print_json({"schema": 1, "metrics": metrics})
     else:
-        columns = ["metric", "value", "low", "high", "ceiling"]
-        names = ["name", *columns[1:]]
-        rows = [{column: getattr(v, name) for column, name in zip(columns, names, strict=True)} for v in values]
+        rows: list[dict[str, Any]] = [
+            {
+                "metric": value.name,
+                "value": value.value,
+                "low": value.low,
+                "high": value.high,
+                "ceiling": value.ceiling,
+                "identity": json.dumps(dict(value.identity), sort_keys=True),
+            }
+            for value in values
+        ]
+        columns = [column for column in rows[0] if column != "identity" or output == "csv"]
         print_rows(rows, columns, output)
+        if output == "table":
+            print("\n" + "\n".join(_footnotes(values)))
+
+
+def _footnotes(values: Sequence[Value]) -> list[str]:
+    """What makes the numbers comparable with others: one line for each identity that occurs."""
+    named: dict[str, list[str]] = {}
+    for value in values:
+        words = ", ".join(f"{key} {part}" for key, part in value.identity.items() if part is not None)
+        named.setdefault(words, []).append(value.name)
+    return [f"{', '.join(names)}: {words}" for words, names in named.items()]

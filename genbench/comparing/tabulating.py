@@ -27,6 +27,11 @@ from genbench.tasks.base import OpenTask
 _SIGNED = frozenset({"guide_gap"})
 """Quantities that may be negative; intervals of all others stop at zero when no value is below it."""
 
+_SHARES = frozenset(
+    {"accuracy", "authenticity", "coverage", "exact_set", "f1", "f1_micro", "precision", "recall", "target_accuracy"}
+)
+"""Quantities that cannot exceed one."""
+
 _HEADLINES = ("fid", "target_accuracy", "accuracy")
 """Measures of quality, the first of which is the axis of the fronts."""
 
@@ -104,10 +109,13 @@ def _cell(records: Sequence[Mapping[str, Any]], measure: Measure, kind: Interval
     low = interval.low
     if low is not None and min(values) >= 0 and measure.metric not in _SIGNED:
         low = max(0.0, low)
+    high = interval.high
+    if high is not None and measure.metric.partition("/")[0] in _SHARES and max(values) <= 1:
+        high = min(1.0, high)
     return Cell(
         interval.mean,
         low,
-        interval.high,
+        high,
         values,
         ceiling=found[0]["ceiling"],
         repetitions=list(entries),

@@ -115,6 +115,18 @@ def test_files_that_are_no_scores(cli: Cli, tmp_path: Path) -> None:
     assert cli("gate", old, "--baseline", old).code == 2
 
 
+def test_a_baseline_of_another_time_or_direction_is_refused(cli: Cli, tmp_path: Path) -> None:
+    new = scores(tmp_path / "new.json", {"ddpm": [1.0, 2.0]})
+    later = scores(tmp_path / "later.json", {"ddpm": [1.0, 2.0]})
+    later.write_text(later.read_text().replace('"schema": 1', '"schema": 99'))
+    turned = scores(tmp_path / "turned.json", {"ddpm": [1.0, 2.0]}, better="higher")
+    for old, complaint in ((later, "schema 99"), (turned, "says that higher fid is better")):
+        answer = gate(cli, new, old)
+        assert answer.code == 2
+        assert complaint in answer.err
+        assert len(answer.err.splitlines()) == 1
+
+
 def test_a_comparison_against_its_own_baseline_and_a_run(cli: Cli, tmp_path: Path) -> None:
     least = ("--preset", "smoke", "--budget", "2steps", "--seeds", "2", "--metrics", "accuracy")
     answer = cli("compare", "cgan", *least, "--name", "now")

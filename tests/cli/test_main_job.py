@@ -154,6 +154,16 @@ def test_sample_then_evaluate_the_folder(cli: Cli, tmp_path: Path) -> None:
     assert accuracy["values"] == [accuracy["mean"]]
     assert 0 <= accuracy["low"] <= accuracy["mean"] <= accuracy["high"] <= 1
     assert accuracy["low"] < accuracy["high"]  # six pictures leave much open
+    assert accuracy["identity"]["samples"] == 6
+
+    labels.popitem()
+    (tmp_path / "made" / "labels.json").write_text(json.dumps(labels))
+    partly = cli("evaluate", "made", "--dataset", "digits", "--metrics", "accuracy", "--quiet")
+    assert partly.code == 0, partly.err
+    assert "1 pictures have no label, so they are left out: only 5 count" in partly.err
+    assert "samples 5" in partly.out
+    table = cli("evaluate", "made", "--dataset", "digits", "--metrics", "accuracy", "--format", "csv", "--quiet").out
+    assert all(json.loads(row["identity"]) for row in csv.DictReader(io.StringIO(table)))
 
 
 def test_evaluating_real_pictures_gives_the_ceiling(cli: Cli, tmp_path: Path) -> None:
