@@ -99,7 +99,7 @@ def score_folder(
     values: list[Value] = []
     for metric in task.metrics(spec):
         if metric.needs_conditions and not labelled:
-            bars.say(
+            bars.warned(
                 f"{metric.name}: left out, because the pictures have no labels ({LABELS}, --labels or class folders)"
             )
             continue
@@ -108,7 +108,7 @@ def score_folder(
         except GenbenchError as error:
             if settings.metrics:
                 raise
-            bars.say(f"{metric.name}: left out: {error}")
+            bars.warned(f"{metric.name}: left out: {error}")
     if not values:
         raise DataError("nothing could be measured on these pictures: see the lines above")
     return values

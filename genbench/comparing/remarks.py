@@ -27,7 +27,7 @@ def remarks(
     notes = _intervals(spec, rows, found, report)
     if generation:
         notes.append(
-            f"{REAL}: what held-out pictures score; for FID and other distances between sets, training pictures "
+            f"{REAL}: what all held-out pictures score; for FID and other distances between sets, training pictures "
             "against held-out ones (the floor)"
         )
     notes += _budgets(spec, rows)
