@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,13 @@ def save(
     counters: Counters,
     history: History,
     choice: Choice,
+    *,
+    extra: Sequence[Mapping[str, Tensor]] = (),
 ) -> None:
-    """Write everything that training needs to go on as if it had not stopped."""
+    """Write everything that training needs to go on as if it had not stopped.
+
+    Processes that train together differ in the learner's extra state alone: ``extra`` has everybody's, by rank.
+    """
     tensors: dict[str, Tensor] = {}
     hyper: dict[str, Any] = {}
     for name, network in learner.networks.items():
@@ -71,7 +76,8 @@ def save(
         hyper[name] = state["param_groups"]
         for index, values in state["state"].items():
             _put(tensors, f"optimizers/{name}/{index}/", {k: torch.as_tensor(v) for k, v in values.items()})
-    _put(tensors, "extra/", learner.extra_state())
+    for rank, own in enumerate(extra or [learner.extra_state()]):
+        _put(tensors, _extra(rank), own)
     for name, values in history.values.items():
         tensors[f"history/{name}/step"] = torch.tensor(history.steps[name], dtype=torch.int64)
         tensors[f"history/{name}/value"] = torch.tensor(values, dtype=torch.float64)
@@ -96,8 +102,10 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
             raise OSError(number, str(error)) from error
 
 
-def load(path: Path, learner: Learner, average: WeightAverage | None) -> tuple[Counters, History, Choice]:
-    """Put a checkpoint back into a freshly built learner (and its average).
+def load(
+    path: Path, learner: Learner, average: WeightAverage | None, *, rank: int = 0
+) -> tuple[Counters, History, Choice]:
+    """Put a checkpoint back into a freshly built learner (and its average), with the extra state of one process.
 
     Raises:
         DamagedCheckpoint: when the file is damaged, of another format, or does not fit the learner.
@@ -111,7 +119,7 @@ def load(path: Path, learner: Learner, average: WeightAverage | None) -> tuple[C
         groups = json.loads(metadata["param_groups"])
         for name, optimizer in learner.optimizers.items():
             _load_optimizer(optimizer, taken(tensors, f"optimizers/{name}/"), groups[name])
-        learner.load_extra_state(taken(tensors, "extra/"))
+        learner.load_extra_state(taken(tensors, _extra(rank)) or taken(tensors, _extra(0)))
         counters = Counters(**json.loads(metadata["counters"]))
         choice = _chosen(json.loads(metadata["choice"]), tensors)
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -125,6 +133,10 @@ def load(path: Path, learner: Learner, average: WeightAverage | None) -> tuple[C
         target = history.steps if kind == "step" else history.values
         target[name] = steps.tolist()
     return counters, history, choice
+
+
+def _extra(rank: int) -> str:
+    return f"extra-{rank}/" if rank else "extra/"
 
 
 def _put(tensors: dict[str, Tensor], prefix: str, state: Mapping[str, Tensor]) -> None:

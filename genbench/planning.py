@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from genbench import plugins
 from genbench.api import DataInfo, Family, Preset
 from genbench.budgets import Budget
+from genbench.distributing import launching
 from genbench.errors import ConfigError
 from genbench.hashing import content_hash, derive_seed
 from genbench.precision import Precision, resolve_device, resolve_precision
@@ -42,7 +43,8 @@ class Plan:
     """Everything that determines a run.
 
     ``train_hash``, ``sample_hash`` and ``evaluate_hash`` name the stages' results: equal hash, equal result.
-    ``run_hash`` names the run under its family's own name.
+    ``run_hash`` names the run under its family's own name. Several processes train as one does within rounding only, so
+    their number is part of the hashes.
     """
 
     spec: RunSpec
@@ -55,6 +57,11 @@ class Plan:
     sample_hash: str
     evaluate_hash: str
     run_hash: str
+
+    @property
+    def processes(self) -> int:
+        """How many processes share the training."""
+        return self.spec.processes
 
     @property
     def label(self) -> str:
@@ -104,6 +111,8 @@ def plan(spec: RunSpec, task: OpenTask) -> Plan:
         task = task.oracle()
     device = resolve_device(spec.device)
     precision = resolve_precision(spec.precision, device)
+    processes = spec.processes
+    launching.check(processes, batch_size=batch_size(resolved), device=device)
     seed = derive_seed("genbench", "repetition", spec.repetition)
     train_hash = content_hash(
         {
@@ -120,6 +129,7 @@ def plan(spec: RunSpec, task: OpenTask) -> Plan:
             "precision": precision,
             "guide": task.guide_hash() if family.needs_guide(resolved.train) else None,
             "selection": _own_scores(spec, task),
+            **({"processes": processes} if processes > 1 else {}),
         }
     )
     sample_hash = content_hash(
@@ -146,6 +156,11 @@ def plan(spec: RunSpec, task: OpenTask) -> Plan:
         evaluate_hash=evaluate_hash,
         run_hash=content_hash({"family": family.name, "evaluate": evaluate_hash}),
     )
+
+
+def batch_size(resolved: Resolved) -> int:
+    """Pictures a training step, all processes together."""
+    return int(getattr(resolved.train, "batch_size", 128))
 
 
 def check_selection(selection: Selection, task: OpenTask) -> None:

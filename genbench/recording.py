@@ -36,6 +36,7 @@ def run_record(plan: Plan, train: Outcome, sample: Outcome, evaluate: Outcome) -
         "train_config": resolved.train.model_dump(mode="json"),
         "sample_config": resolved.sample.model_dump(mode="json"),
         "precision": plan.precision,
+        "processes": plan.processes,
         "spec": spec.model_dump(mode="json"),
         "selection": _selection(plan, train.record),
         "marks": marks(plan),
@@ -108,6 +109,8 @@ def _costs(plan: Plan, train: dict[str, Any], sample: dict[str, Any]) -> dict[st
                 "device": plan.device.type,
                 "precision": plan.precision,
             }
+            if stage == "train" and plan.processes > 1:
+                identity["processes"] = plan.processes
         result[name] = {"value": records[stage][name], "identity": identity, "ceiling": None}
     return result
 

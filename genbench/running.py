@@ -11,12 +11,14 @@ import torch
 
 from genbench.api import GenbenchError, GenerativeLearner, Learner
 from genbench.checkpoints import DamagedCheckpoint
+from genbench.distributing import launching
+from genbench.distributing.team import Team
 from genbench.errors import ConfigError, RunError
 from genbench.exporting.curves import draw_curves
 from genbench.hashing import content_hash, derive_seed
 from genbench.keeping import HISTORY, read_history, weights_file, write_history, write_weights
 from genbench.observing import Observer
-from genbench.planning import Plan
+from genbench.planning import Plan, batch_size
 from genbench.randomness import kept_random_state
 from genbench.recording import provenance, run_record
 from genbench.resources import MEGABYTE, MemoryMeter, warm_up
@@ -36,6 +38,7 @@ class Runner:
     """Carries plans out. Trained networks of the latest run stay at hand, so that sampling need not load them again."""
 
     def __init__(self, results: Path) -> None:
+        self._results = results
         self.stages = StageStore(results / "stages")
         self._latest: tuple[str, Training] | None = None
         self._validates: dict[str, bool] = {}
@@ -56,6 +59,11 @@ class Runner:
         finally:
             self._latest = None
         return run_record(plan, train, sample, evaluate)
+
+    def assistant(self, plan: Plan, rank: int) -> Callable[[Team], None]:
+        """What trains as process ``rank`` of a team whose leader runs the plan; it writes nothing and says nothing."""
+        training = self._training(plan, self.stages.folder("train", plan.train_hash), rank=rank)
+        return lambda team: _guarded(plan, "training", lambda: training.run(team=team))
 
     def trained(self, plan: Plan, train: Outcome) -> Training:
         """The trained networks of a finished train stage; `Training.applied` gives them the weights of the selection.
@@ -91,7 +99,10 @@ class Runner:
             warm_up(plan.device)
             with MemoryMeter(plan.device) as memory:
                 training = self._begun(plan, folder, observer)
-                _guarded(plan, "training", lambda: training.run(observer))
+                request = {"spec": plan.spec.model_dump(mode="json"), "results": str(self._results.resolve())}
+                with launching.assembled(plan.processes, plan.device, request) as team:
+                    _guarded(plan, "training", lambda: training.run(observer, team))
+                    circumstances = provenance(plan)
             self._latest = (plan.train_hash, training)
             write_history(folder / HISTORY, training.history)
             chosen = training.choice.best
@@ -103,7 +114,7 @@ class Runner:
                     name: {"score": best.score, "step": best.step, "value": best.value} for name, best in chosen.items()
                 },
                 "peak_memory_mb": memory.peak / MEGABYTE,
-                **provenance(plan),
+                **circumstances,
             }
 
         observer.stage_started("train", 1.0, "budget")
@@ -151,21 +162,20 @@ class Runner:
             observer.warned(f"{error}; kept as {aside.name}, and training {plan.label} begins anew")
         return self._training(plan, folder, criteria=plan.task.criteria(plan))
 
-    def _training(self, plan: Plan, folder: Path, criteria: Sequence[Criterion] = ()) -> Training:
+    def _training(self, plan: Plan, folder: Path, criteria: Sequence[Criterion] = (), *, rank: int = 0) -> Training:
         resolved = plan.resolved
-        batch_size = int(getattr(resolved.train, "batch_size", 128))
+        pictures = batch_size(resolved)
         return Training(
             _guarded(plan, "building the networks", lambda: build_learner(plan)),
-            plan.task.batches(
-                batch_size=batch_size, seed=plan.seed, device=plan.device, augment=plan.spec.data.augment
-            ),
-            batch_size=batch_size,
+            plan.task.batches(batch_size=pictures, seed=plan.seed, device=plan.device, augment=plan.spec.data.augment),
+            batch_size=pictures,
             budget=resolved.budget,
             seed=plan.seed,
             device=plan.device,
             precision=plan.precision,
             checkpoint=folder / CHECKPOINT,
             criteria=criteria,
+            rank=rank,
         )
 
 

@@ -97,6 +97,7 @@ class RunSpec(RowSpec):
     repetition: int = Field(0, ge=0, description="the seed is derived from it")
     device: str = "auto"
     precision: str = "auto"
+    processes: int = Field(1, ge=1, le=1024, description="processes that share each training batch")
 
 
 class ComparisonSpec(Spec):

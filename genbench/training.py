@@ -18,6 +18,7 @@ from genbench.api import Diverged, Learner
 from genbench.averaging import WeightAverage
 from genbench.budgets import Budget
 from genbench.checkpoints import Counters, History
+from genbench.distributing.team import ALONE, Orders, Team
 from genbench.errors import ConfigError
 from genbench.hashing import derive_seed
 from genbench.interruption import between_steps
@@ -54,6 +55,7 @@ class Training:
         device, precision: where and in which number format.
         checkpoint: file to keep the state in, and to go on from when it is there; None keeps nothing.
         criteria: scores by which the best weights are kept beside those at the end.
+        rank: this process's number among those that train together; 0 is the only one that writes the checkpoint.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Training:
         precision: Precision,
         checkpoint: Path | None = None,
         criteria: Sequence[Criterion] = (),
+        rank: int = 0,
     ) -> None:
         self.learner = learner
         self.counters = Counters()
@@ -84,23 +87,27 @@ class Training:
         self._average = WeightAverage(learner, learner.averaging) if learner.averaging else None
         self._pending: list[tuple[int, Mapping[str, Tensor | float]]] = []
         if checkpoint is not None and checkpoint.exists():
-            self.counters, self.history, self.choice = checkpoints.load(checkpoint, learner, self._average)
+            loaded = checkpoints.load(checkpoint, learner, self._average, rank=rank)
+            self.counters, self.history, self.choice = loaded
         self._selector = Selector(criteria, self.choice)
+        self._team = ALONE
 
-    def run(self, observer: Observer | None = None) -> None:
-        """Train until the budget is spent.
+    def run(self, observer: Observer | None = None, team: Team = ALONE) -> None:
+        """Train until the budget is spent, in step with the others of a team, each of which does the same.
 
         Raises:
             Diverged: when a logged value stops being finite, or the learner says so.
+            RunError: when another process of the team is lost.
         """
+        self._team = team
         observer = observer or Observer()
         for name, steps in self.history.steps.items():
             observer.scalars(name, steps, self.history.values[name])
         for network in self.learner.networks.values():
             network.train()
-        with kept_random_state(), between_steps() as stop:
-            self._loop(observer, stop)
-        if self._checkpoint is not None:
+        with kept_random_state(), team.training(self.learner, self.counters.step):
+            with between_steps() as stop:
+                self._loop(observer, stop)
             self._save()
 
     def select(self, name: str) -> None:
@@ -145,27 +152,31 @@ class Training:
         clock = Stopwatch(self._device, self.counters.seconds)
         flushed = saved = time.monotonic()
         clock.start()
-        while (progress := self._progress(clock.seconds)) < 1:
-            if self._selector.due(progress):
-                self._validate(progress, clock, observer)
+        while True:
+            progress, now = self._progress(clock.seconds), time.monotonic()
+            flush = now - flushed >= FLUSH_SECONDS or self._selector.due(progress)
+            save = now - saved >= CHECKPOINT_SECONDS
+            orders = self._team.agreed(Orders(progress, flush, save, stop.is_set()))
+            if orders.stop:
+                self._interrupt(clock, observer)
+            if orders.progress >= 1:
+                break
+            if orders.flush:
+                clock.pause()
+                self.counters.seconds = clock.seconds
+                self._flush(observer)
+                rate = f"{self.counters.pictures / clock.seconds:,.0f} img/s"
+                observer.stage_progress("train", orders.progress, rate)
+                if orders.save:
+                    self._save()
+                    saved = time.monotonic()
+                flushed = time.monotonic()
+                clock.start()
+            if self._selector.due(orders.progress):
+                self._validate(orders.progress, clock, observer)
             if not self.counters.step:
                 clock.pause()  # the first step also counts operations, and pays for what happens once a process
-            self._step(progress)
-            clock.start()
-            now = time.monotonic()
-            if stop.is_set():
-                self._interrupt(clock, observer)
-            if now - flushed < FLUSH_SECONDS:
-                continue
-            clock.pause()
-            self.counters.seconds = clock.seconds
-            self._flush(observer)
-            rate = f"{self.counters.pictures / clock.seconds:,.0f} img/s"
-            observer.stage_progress("train", self._progress(clock.seconds), rate)
-            if self._checkpoint is not None and now - saved >= CHECKPOINT_SECONDS:
-                self._save()
-                saved = time.monotonic()
-            flushed = time.monotonic()
+            self._step(orders.progress)
             clock.start()
         clock.pause()
         self.counters.seconds = clock.seconds
@@ -176,9 +187,11 @@ class Training:
         observer.stage_progress("train", 1.0)
 
     def _validate(self, progress: float, clock: Stopwatch, observer: Observer) -> None:
-        """Score the weights as they would be sampled from, with the clock stopped; training's state stays as it is."""
+        """Score the weights as they would be sampled from, with the clock stopped; training's state stays as it is.
+
+        All scalars up to here are flushed. The leader of a team does this while the others wait.
+        """
         clock.pause()
-        self._flush(observer)
         began, step = time.perf_counter(), self.counters.step
         with kept_random_state(), evaluating(self.learner), torch.no_grad(), self._averaged():
             scores = self._selector.look(self.learner, step=step, pictures=self.counters.pictures, progress=progress)
@@ -193,20 +206,19 @@ class Training:
         clock.pause()
         self.counters.seconds = clock.seconds
         self._flush(observer)
-        if self._checkpoint is not None:
-            self._save()
+        self._save()
         raise KeyboardInterrupt
 
     def _step(self, progress: float) -> None:
         step = self.counters.step
         torch.manual_seed(derive_seed(self._seed, "step", step))
-        batch = self._batches.batch(step)
-        if self.counters.flop_per_step:
-            scalars = self.learner.step(batch, progress)
-        else:
-            with counted_flop() as flop:
+        with self._team.sharing(self._batches.batch(step)) as batch:
+            if self.counters.flop_per_step:
                 scalars = self.learner.step(batch, progress)
-            self.counters.flop_per_step = flop[0]
+            else:
+                with counted_flop() as flop:
+                    scalars = self.learner.step(batch, progress)
+                self.counters.flop_per_step = flop[0] * self._team.size
         if self._average is not None:
             self._average.update(step)
         self._pending.append((step, scalars))
@@ -228,7 +240,7 @@ class Training:
                 tensors.append(torch.as_tensor(value, dtype=torch.float32, device=self._device))
         self._pending.clear()
         for name, (steps, tensors) in by_name.items():
-            values = torch.stack(tensors).tolist()
+            values = self._team.mean(torch.stack(tensors)).tolist()
             for step, value in zip(steps, values, strict=True):
                 if not math.isfinite(value):
                     raise Diverged(
@@ -238,8 +250,12 @@ class Training:
             observer.scalars(name, steps, values)
 
     def _save(self) -> None:
-        assert self._checkpoint is not None
-        checkpoints.save(self._checkpoint, self.learner, self._average, self.counters, self.history, self.choice)
+        if self._checkpoint is None:
+            return
+        extra = self._team.gathered(self.learner.extra_state())
+        if self._team.rank == 0:
+            state = (self.learner, self._average, self.counters, self.history, self.choice)
+            checkpoints.save(self._checkpoint, *state, extra=extra)
 
     def _averaged(self) -> AbstractContextManager[None]:
         return self._average.applied() if self._average is not None else nullcontext()

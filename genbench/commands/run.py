@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from genbench import plugins
+from genbench.commands.assist import assist
 from genbench.commands.compare import default_data
 from genbench.commands.flags import split_selection
 from genbench.commands.output import print_json, print_rows
 from genbench.console import ProgressBars
+from genbench.distributing import launching
+from genbench.distributing.meeting import Launched
 from genbench.errors import ConfigError
 from genbench.specs import RunSpec, validate
 from genbench.workbench import Finished, Workbench
@@ -50,8 +53,24 @@ def find_recipe(what: str, preset: str | None) -> tuple[str, str]:
     raise ConfigError(f"unknown family or recipe {what!r}: {plugins.nearest(what, plugins.names('families'))}")
 
 
-def run_one(spec: RunSpec, *, results: Path, output: str, quiet: bool) -> None:
-    """Run it and print its measures on stdout."""
+def run_one(spec: RunSpec, *, results: Path, output: str, quiet: bool) -> int:
+    """Run it and print its measures on stdout; return the exit code.
+
+    Of several processes that a launcher started, the first does so; the others train with it and say nothing.
+    """
+    launched = Launched()
+    if launched.size > 1 and spec.processes == 1:
+        spec = spec.model_copy(update={"processes": launched.size})
+    if launched.rank:
+        return assist(spec, results)
+    try:
+        _run(spec, results=results, output=output, quiet=quiet)
+    finally:
+        launching.dismiss()
+    return 0
+
+
+def _run(spec: RunSpec, *, results: Path, output: str, quiet: bool) -> None:
     with ProgressBars(quiet=quiet) as bars:
         bench = Workbench(results, bars)
         planned = bench.plan(spec)
