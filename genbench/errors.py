@@ -32,3 +32,7 @@ class RunError(GenbenchError):
 
 class Diverged(RunError):  # noqa: N818 - the name of a state, not of a mistake
     """Training left the finite numbers or collapsed; raised by a learner with the reason as its message."""
+
+
+class Pruned(RunError):  # noqa: N818 - the name of a state, not of a mistake
+    """A sweep gave the run up, because others had come further by then."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import tomli_w
 
-from genbench.errors import DataError, Diverged, GenbenchError
+from genbench.errors import DataError, Diverged, GenbenchError, Pruned
 from genbench.files import writable_folder, write_text
 from genbench.keeping import HISTORY, weights_file
 from genbench.observing import Observer, Observers
@@ -63,22 +63,28 @@ class Workbench:
             self._open[key] = open_task(data, evaluation, device, self._observer)
         return self._open[key]
 
-    def execute(self, planned: Plan) -> Finished:
+    def execute(self, planned: Plan, observer: Observer | None = None, parent: str | None = None) -> Finished:
         """The finished run: found in the store, or run now.
 
+        Args:
+            planned: what to run.
+            observer: told of progress beside the workbench's own.
+            parent: id of the group in the store that a new run belongs to.
+
         Raises:
-            Diverged, RunError, GenbenchError: after the failure is recorded in the store.
+            Diverged, Pruned, RunError, GenbenchError: after the failure is recorded in the store.
         """
         found = self.store.find(planned.run_hash)
         if found is not None and (record := self.store.read_record(found)) is not None:
             self._observer.run_reused(planned.label)
             return Finished(found, record)
-        log = self.store.begin(name=planned.label, tags=_tags(planned), params=_params(planned))
+        log = self.store.begin(name=planned.label, tags=_tags(planned), params=_params(planned), parent=parent)
+        listening = [log, self._observer, *([observer] if observer else [])]
         try:
-            record = self.runner.run(planned, Observers(log, self._observer))
+            record = self.runner.run(planned, Observers(*listening))
             self._deliver(log, planned, record)
-        except Diverged as error:
-            log.fail("diverged", str(error))
+        except (Diverged, Pruned) as error:
+            log.fail("diverged" if isinstance(error, Diverged) else "pruned", str(error))
             raise
         except KeyboardInterrupt:
             log.fail("interrupted", "interrupted from the keyboard")
@@ -111,9 +117,9 @@ class Workbench:
         """Tell the observer which run comes next."""
         self._observer.run_started(number, total, planned.label)
 
-    def report_failure(self, planned: Plan, error: GenbenchError) -> None:
-        """Tell the observer that a run failed."""
-        self._observer.run_failed(planned.label, str(error))
+    def report_failure(self, label: str, error: GenbenchError) -> None:
+        """Tell the observer that a run, or a group of runs, failed."""
+        self._observer.run_failed(label, str(error))
 
     def _deliver(self, log: RunLog, planned: Plan, record: dict[str, Any]) -> None:
         """Hand the record and the files that people and later commands want to the store."""
@@ -166,6 +172,7 @@ def _params(planned: Plan) -> dict[str, Any]:
         "selection": planned.spec.selection,
         "precision": planned.precision,
         "device": planned.device.type,
+        "processes": planned.processes,
         **{f"train.{key}": value for key, value in resolved.train.model_dump(mode="json").items()},
         **{f"sample.{key}": value for key, value in resolved.sample.model_dump(mode="json").items()},
     }

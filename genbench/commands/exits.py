@@ -23,8 +23,6 @@ def guarded(call: Callable[[], Any]) -> int:
         _complain(str(error))
         return error.exit_code
     except typer.Exit as error:
-        if error.exit_code == INTERRUPTED:  # typer's own answer to Ctrl-C
-            _complain(_ON_INTERRUPT)
         return error.exit_code
     except typer.TyperException as error:
         _complain(_usage(error))
@@ -36,6 +34,8 @@ def guarded(call: Callable[[], Any]) -> int:
         # The reader of our output (head, less) has gone; nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    if result == INTERRUPTED:  # typer's own answer to Ctrl-C
+        _complain(_ON_INTERRUPT)
     return result if isinstance(result, int) else 0
 
 

@@ -54,7 +54,7 @@ def compare(spec: ComparisonSpec, bench: Workbench, *, command: str = "", report
         except GenbenchError as error:
             status = "diverged" if isinstance(error, Diverged) else "failed"
             gathered[label].failures.append(Failure(repetition, status, str(error)))
-            bench.report_failure(planned, error)
+            bench.report_failure(planned.label, error)
     rows = list(gathered.values())
     if not any(entry.runs for entry in rows):
         reason = next(failure.reason for entry in rows for failure in entry.failures)

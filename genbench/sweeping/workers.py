@@ -1,0 +1,206 @@
+"""Workers: each takes trials of a study until none is left. In this process, in several, or as tasks of Ray."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+from optuna.trial import Trial
+
+from genbench.errors import GenbenchError
+from genbench.observing import Observer
+from genbench.sweeping.specification import SweepSpec
+from genbench.sweeping.studies import SweepStudy, Worker
+from genbench.sweeping.trials import execute_trial
+from genbench.workbench import Workbench
+
+PATIENCE_SECONDS = 60.0
+"""How long interrupted workers may take to keep what they have trained, before they are ended."""
+IDLE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All that a worker needs to know; plain values, so that it can travel to another process or machine.
+
+    Attributes:
+        spec: the sweep, as JSON values.
+        storage, study: where its trials are.
+        results: folder for stages and the default store.
+        worker: this worker's id.
+        threads: of torch; None leaves them as they are.
+    """
+
+    spec: Mapping[str, Any]
+    storage: str
+    study: str
+    results: str
+    worker: str
+    threads: int | None = None
+
+
+def work(assignment: Assignment, observer: Observer | None = None) -> int:
+    """Take trials until none is left; how many were taken."""
+    if assignment.threads is not None:
+        import torch
+
+        torch.set_num_threads(assignment.threads)
+    spec = SweepSpec.model_validate(dict(assignment.spec))
+    study = SweepStudy(spec, assignment.storage, assignment.study)
+    bench = Workbench(Path(assignment.results), observer)
+    return take(study, Worker(assignment.worker), lambda trial: execute_trial(study, trial, bench))
+
+
+def take(study: SweepStudy, worker: Worker, execute: Callable[[Trial], None]) -> int:
+    """Claim and execute trials until none is left; how many there were."""
+    taken = 0
+    while (trial := study.claim(worker)) is not None:
+        execute(trial)
+        taken += 1
+    return taken
+
+
+class Task(Protocol):
+    """A worker at work elsewhere."""
+
+    worker: str
+
+    def poll(self) -> str | None:
+        """None while it works, ``""`` when it has ended well, else what it died of."""
+
+    def interrupt(self) -> None:
+        """Ask it to keep what it has and stop."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, and end it after so many seconds."""
+
+
+class LocalTask:
+    """A worker in a process of its own, with its share of the cores and one of the GPUs."""
+
+    def __init__(self, assignment: Assignment, gpu: int | None) -> None:
+        self.worker = assignment.worker
+        environment = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
+        if assignment.threads is not None:
+            environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(assignment.threads))
+        context = multiprocessing.get_context("spawn")
+        self._process: SpawnProcess = context.Process(target=_main, args=(assignment,), daemon=False)
+        with _environment(environment):
+            self._process.start()
+
+    def poll(self) -> str | None:  # noqa: D102
+        code = self._process.exitcode
+        if code is None or code == 0:
+            return None if code is None else ""
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def interrupt(self) -> None:  # noqa: D102
+        if self._process.pid is not None and self._process.is_alive():
+            os.kill(self._process.pid, signal.SIGINT)
+
+    def wait(self, seconds: float) -> None:  # noqa: D102
+        self._process.join(seconds)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+def run_workers(
+    study: SweepStudy,
+    jobs: int,
+    launch: Callable[[int, str], Task],
+    observer: Observer,
+    progress: Callable[[], None],
+) -> None:
+    """Keep ``jobs`` workers at work until no trial is left; a worker that dies is replaced, and its trial done again.
+
+    Args:
+        study: the sweep's.
+        jobs: how many workers.
+        launch: starts the worker in a slot, with an id.
+        observer: told of workers that died.
+        progress: called now and then.
+
+    Raises:
+        KeyboardInterrupt: after all workers have kept what they have.
+    """
+    tasks = {slot: launch(slot, _new_id()) for slot in range(jobs)}
+    try:
+        while tasks:
+            time.sleep(IDLE_SECONDS / 4)
+            progress()
+            ended = {slot: said for slot, task in tasks.items() if (said := task.poll()) is not None}
+            lost = study.recover(ended=[tasks[slot].worker for slot, said in ended.items() if said])
+            for number in lost:
+                observer.warned(f"trial {number}: its worker is gone; it is queued again")
+            for slot, said in ended.items():
+                if said:
+                    observer.warned(f"worker {slot} ended with {said}")
+                del tasks[slot]
+            for slot in range(jobs):
+                if slot not in tasks and study.has_more():
+                    tasks[slot] = launch(slot, _new_id())
+    except KeyboardInterrupt:
+        for task in tasks.values():
+            task.interrupt()
+        for task in tasks.values():
+            task.wait(PATIENCE_SECONDS)
+        study.recover(interrupted=[task.worker for task in tasks.values()])
+        raise
+
+
+def new_assignment(
+    spec: SweepSpec, storage: str, study: str, results: Path, threads: int | None = None
+) -> Callable[[str], Assignment]:
+    """The assignment of a worker, by its id."""
+    base = Assignment(spec.model_dump(mode="json"), storage, study, str(results), "", threads)
+    return lambda worker: replace(base, worker=worker)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def _main(assignment: Assignment) -> None:
+    """A worker process. It stops as for Ctrl-C when whoever started it is gone."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_mind, args=(parent.pid, os.getppid()), daemon=True).start()
+    try:
+        work(assignment)
+    except KeyboardInterrupt:
+        raise SystemExit(0) from None
+    except GenbenchError as error:
+        raise SystemExit(f"genbench: {error}") from None
+
+
+def _mind(pid: int | None, parent: int) -> None:
+    """Interrupt this process once its parent is another."""
+    while pid is not None and psutil.pid_exists(pid) and os.getppid() == parent:
+        time.sleep(IDLE_SECONDS)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
