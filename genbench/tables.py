@@ -71,6 +71,7 @@ class Cell:
         stderr_generated, stderr_reference: of each value, due to the generated and to the reference sample; None
             where a metric doesn't tell.
         against: the comparison with the best row (or the one chosen as reference); None for that row itself.
+        decimals: how many a published number was printed with; None where its uncertainty decides.
     """
 
     mean: float
@@ -83,6 +84,7 @@ class Cell:
     stderr_generated: Sequence[float | None] = ()
     stderr_reference: Sequence[float | None] = ()
     against: Against | None = None
+    decimals: int | None = None
 
     @property
     def resampled_only(self) -> bool:

@@ -12,7 +12,8 @@ from genbench.commands.output import print_json
 from genbench.comparing import Report, compare
 from genbench.console import ProgressBars
 from genbench.errors import ConfigError, RunError
-from genbench.exporting import draw_fronts, print_table, to_json, write_tables
+from genbench.exporting import print_table, to_json
+from genbench.reporting.delivering import deliver
 from genbench.specs import ComparisonSpec, validate
 from genbench.tables import Comparison
 from genbench.workbench import Workbench
@@ -56,10 +57,12 @@ def run_comparison(
         bench = Workbench(results, bars)
         compared = compare(spec, bench, command=command, report=report)
         table = compared.table
-        files = write_tables(table, results / table.name) | draw_fronts(table, results / table.name)
+        folder = results / table.name
+        files: dict[str, Path] = {}
         if compared.samples:
-            sheet = compared.task.sheet(compared.samples, results / table.name / "samples.png", title=table.title)
+            sheet = compared.task.sheet(compared.samples, folder / "samples.png", title=table.title)
             files |= {"samples": sheet} if sheet else {}
+        files |= deliver(table, folder, stages=bench.runner.stages, record=bench.store.record)
     print_comparison(table, files, output)
     for path in files.values():
         bars.say(f"wrote {path}")

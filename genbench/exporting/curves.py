@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genbench.errors import DataError
+from genbench.exporting.plotting import COLOURS
 from genbench.files import whole_file
 
 History = Mapping[str, tuple[Sequence[int], Sequence[float]]]
@@ -17,7 +18,6 @@ History = Mapping[str, tuple[Sequence[int], Sequence[float]]]
 
 SMOOTHING = 50
 """A curve is drawn bold as its mean over so many equal stretches of training, above all its values, drawn pale."""
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _STYLES = ("-", "--", "-.", ":")
 _COLUMNS = 2
 
@@ -77,7 +77,7 @@ def stretches(
 
 def _panel(axis: Any, heading: str, scalars: History) -> None:
     for index, (name, (steps, values)) in enumerate(scalars.items()):
-        colour, style = _COLOURS[index % len(_COLOURS)], _STYLES[index % len(_STYLES)]
+        colour, style = COLOURS[index % len(COLOURS)], _STYLES[index % len(_STYLES)]
         if len(steps) > SMOOTHING:
             axis.plot(steps, values, color=colour, alpha=0.2, linewidth=0.6, rasterized=True)
         marker = "o" if len(steps) <= SMOOTHING // 2 else None

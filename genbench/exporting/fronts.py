@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import math
-import warnings
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genbench import plugins
 from genbench.exporting.escaping import visible
 from genbench.exporting.layout import ARROWS, Heading, name
 from genbench.exporting.numbers import Scale, column_scale
 from genbench.exporting.placing import Labelled, write_labels
-from genbench.files import whole_file
+from genbench.exporting.plotting import figure_style, looks, save_figure, tidy_axis
 from genbench.tables import Cell, Column, Comparison, Front, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Colours that colour-blind readers tell apart (M. Okabe and K. Ito, *Color universal design*, 2008)."""
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-
 _PANEL = (3.7, 3.3)  # inches
 _WIDE = 8.0  # a cost that spans more than this factor has a logarithmic axis
-_FORMATS = {"png": "pareto", "pdf": "pareto_pdf"}
 
 
 def draw_fronts(comparison: Comparison, folder: Path) -> dict[str, Path]:
@@ -42,14 +34,9 @@ def draw_fronts(comparison: Comparison, folder: Path) -> dict[str, Path]:
     fronts = [front for front in comparison.fronts if _drawn(comparison, front)]
     if not fronts:
         return {}
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with (
-        warnings.catch_warnings(),
-        mpl.rc_context({"pdf.fonttype": 42, "font.size": 9, "axes.titlesize": 9, "font.family": "DejaVu Sans"}),
-    ):
-        warnings.filterwarnings("ignore", message="Glyph")  # labels may hold what the font lacks
+    with figure_style():
         figure = Figure(figsize=(_PANEL[0] * len(fronts), _PANEL[1]), layout="constrained", dpi=200)
         axes = figure.subplots(1, len(fronts), sharey=True, squeeze=False)[0]
         for axis, front in zip(axes, fronts, strict=True):
@@ -60,20 +47,7 @@ def draw_fronts(comparison: Comparison, folder: Path) -> dict[str, Path]:
         figure.supxlabel(_caption(comparison), fontsize=7, color="0.35")
         for axis, front in zip(axes, fronts, strict=True):
             _label(figure, axis, comparison, front)
-        return {name: _save(figure, folder / f"pareto.{form}") for form, name in _FORMATS.items()}
-
-
-def appearance(family: str) -> tuple[str, str]:
-    """Colour and marker of a family, the same in every figure: its name's place, or the next one that is free."""
-    taken: dict[int, str] = {}
-    for other in sorted({*plugins.names("families"), family}):
-        place = zlib.crc32(other.encode()) % len(COLOURS)
-        while place in taken and len(taken) < len(COLOURS):
-            place = (place + 1) % len(COLOURS)
-        taken.setdefault(place, other)
-        if other == family:
-            return COLOURS[place], MARKERS[place]
-    raise AssertionError("the family is among the names")
+        return save_figure(figure, folder, "pareto")
 
 
 def _drawn(comparison: Comparison, front: Front) -> list[Row]:
@@ -90,24 +64,24 @@ def _panel(axis: Axes, comparison: Comparison, front: Front) -> None:
     quality, cost = comparison.column(front.quality), comparison.column(front.cost)
     rows = _drawn(comparison, front)
     across = column_scale(cost, [row.cells[cost.key] for row in rows])
+    looking = looks(comparison.rows)
     for row in rows:
-        colour, marker = appearance(row.family)
+        look = looking[row.label]
         x, y = _scaled(row.cells[cost.key], across), row.cells[quality.key]
         costs, scores = (dict(zip(cell.repetitions, cell.values, strict=False)) for cell in (x, y))
         shared = [k for k in costs if k in scores]
         if len(shared) > 1:
             places = [costs[k] for k in shared], [scores[k] for k in shared]
-            axis.scatter(*places, 9, marker=marker, color=colour, alpha=0.45, linewidths=0)
+            axis.scatter(*places, 9, marker=look.marker, color=look.colour, alpha=0.45, linewidths=0)
         axis.errorbar(
             x.mean,
             y.mean,
             xerr=_reach(x),
             yerr=_reach(y),
-            fmt=marker,
-            color=colour,
+            linestyle="none",
+            color=look.colour,
             markersize=6.5,
-            markeredgecolor="white",
-            markeredgewidth=0.6,
+            **look.points,
             elinewidth=1.0,
             capsize=2,
             zorder=3,
@@ -118,9 +92,7 @@ def _panel(axis: Axes, comparison: Comparison, front: Front) -> None:
     axis.margins(0.12)
     axis.set_xlabel(str(Heading(cost.title, across.unit, ARROWS[cost.better])), parse_math=False)
     axis.set_ylabel(str(Heading(quality.title, quality.unit, ARROWS[quality.better])), parse_math=False)
-    axis.grid(color="0.92", linewidth=0.6)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
+    tidy_axis(axis)
     _real(axis, comparison, quality)
     _steps(axis, comparison, front, quality, across)
 
@@ -189,10 +161,3 @@ def _caption(comparison: Comparison) -> str:
     one = all(row.seeds == 1 for row in comparison.rows if not row.reference)
     means = "one seed: no claim that rows differ" if one else "means with 95 % intervals; small: single seeds"
     return f"{means}; grey steps: Pareto front by means"
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    with whole_file(path) as part:
-        metadata = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
-        figure.savefig(part, format=path.suffix[1:], metadata=metadata)
-    return path

@@ -218,7 +218,7 @@ def _fronts(comparison: Comparison) -> list[str]:
 
 def _ceilings(comparison: Comparison) -> list[str]:
     sentences = []
-    references = [row for row in comparison.rows if row.reference]
+    references = [row for row in comparison.rows if row.reference and not row.family]  # real data, not published rows
     for column in shown_columns(comparison):
         if any(column.key in row.cells for row in references):
             continue

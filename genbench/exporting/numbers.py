@@ -103,6 +103,8 @@ def number(cell: Cell | None, scale: Scale) -> Number | None:
         return None
     mean = cell.mean / scale.factor
     limits = _limits(cell, scale)
+    if cell.decimals is not None and scale.factor == 1:
+        return _rounded(mean, (), cell.decimals)
     if scale.count and (limits is None or limits[1] == limits[0]):
         return _count(mean)
     if limits is None:

@@ -112,7 +112,7 @@ def _line(row: Row, column: Column, cell: Cell | None, comparison: Comparison) -
         "ceiling": cell.ceiling if cell else None,
         "values": ";".join(repr(float(value)) for value in cell.values) if cell else "",
         "unit": column.unit,
-        "identity": json.dumps(_plain(column.identity), sort_keys=True, ensure_ascii=False, allow_nan=False),
+        "identity": json.dumps(plain(column.identity), sort_keys=True, ensure_ascii=False, allow_nan=False),
         "repetitions": ";".join(map(str, cell.repetitions)) if cell else "",
         "covers": ";".join(cell.covers) if cell else "",
         "best": row.label in best(comparison, column),
@@ -159,25 +159,25 @@ def _record(row: Row, comparison: Comparison) -> dict[str, Any]:
 def _measure(row: Row, column: Column, comparison: Comparison) -> dict[str, Any]:
     cell = row.cells[column.key]
     measure = {
-        "mean": _plain(cell.mean),
-        "low": _plain(cell.low),
-        "high": _plain(cell.high),
-        "values": _plain(list(cell.values)),
-        "identity": _plain(column.identity),
+        "mean": plain(cell.mean),
+        "low": plain(cell.low),
+        "high": plain(cell.high),
+        "values": plain(list(cell.values)),
+        "identity": plain(column.identity),
         "better": column.better,
         "unit": column.unit,
         "best": row.label in best(comparison, column),
     }
     if cell.ceiling is not None:
-        measure["ceiling"] = _plain(cell.ceiling)
+        measure["ceiling"] = plain(cell.ceiling)
     for key in ("repetitions", "covers"):
         if getattr(cell, key):
             measure[key] = list(getattr(cell, key))
     for key in ("stderr_generated", "stderr_reference"):
         if any(error is not None for error in getattr(cell, key)):
-            measure[key] = _plain(list(getattr(cell, key)))
+            measure[key] = plain(list(getattr(cell, key)))
     if cell.against is not None:
-        measure["against"] = _plain(asdict(cell.against))
+        measure["against"] = plain(asdict(cell.against))
     return measure
 
 
@@ -189,12 +189,12 @@ def _on_front(row: Row, comparison: Comparison) -> bool:
     return bool(comparison.fronts) and row.label in comparison.fronts[0].rows
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """``value`` in the types of strict JSON."""
     if isinstance(value, Mapping):
-        return {unicode(str(key)): _plain(entry) for key, entry in value.items()}
+        return {unicode(str(key)): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, str):
         return unicode(value)
     if value is None or isinstance(value, bool | int):

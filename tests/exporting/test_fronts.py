@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from genbench.exporting.fronts import COLOURS, MARKERS, appearance, draw_fronts
+from genbench.exporting.fronts import draw_fronts
+from genbench.exporting.plotting import COLOURS, MARKERS, appearance
 from genbench.plugins import names
 from tests.exporting.examples import HOSTILE, comparison, marked
 

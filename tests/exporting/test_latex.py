@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genbench.exporting import with_published
 from genbench.exporting.escaping import latex, slug, visible
 from genbench.exporting.latex import to_latex
+from genbench.tables import Column
 from tests.exporting.examples import HOSTILE, comparison, marked, resampled
 
 
@@ -97,6 +99,11 @@ def test_labels_to_refer_to():
     assert slug("中") == "table"
 
 
+def _lists() -> list[Column]:
+    """Measures that systems on i-CLEVR have published numbers of."""
+    return [Column(f"accuracy/{name}", f"Accuracy ({name})", "", "higher") for name in ("test", "new_test")]
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_compiles_unedited_whatever_the_labels_say(tmp_path):
     tables = [
@@ -109,6 +116,8 @@ def test_compiles_unedited_whatever_the_labels_say(tmp_path):
         ),
         marked(),
         resampled(),
+        with_published(replace(marked(), dataset="mnist", name="p")),
+        with_published(replace(comparison(), dataset="iclevr", name="q", columns=_lists())),
         replace(comparison([chr(code) for code in range(0xA0, 0x250)]), columns=comparison().columns[:1], name="z"),
     ]
     # A hundred rows and more don't fit one page: that is a warning, not an error.

@@ -1,0 +1,65 @@
+"""A finished comparison as one file."""
+
+import json
+import math
+from dataclasses import asdict, replace
+
+import pytest
+
+from genbench.errors import DataError
+from genbench.exporting import KeptRun, read_archive, write_archive
+from genbench.exporting.latex import to_latex
+from genbench.exporting.tidy import to_frame
+from tests.exporting.examples import HOSTILE, cell, comparison, marked, resampled
+
+
+@pytest.mark.parametrize(
+    "table", [comparison(failed=1), marked(), resampled(), replace(marked(), reference_row="ddpm")]
+)
+def test_every_table_comes_back_as_it_was(tmp_path, table):
+    record = {"family": "ddpm", "repetition": 0, "train_config": {"lr": 1e-3}, "metrics": {"fid": {"value": 3.0}}}
+    write_archive(table, [KeptRun("ddpm", "0123", record)], tmp_path)
+    archived = read_archive(tmp_path)
+    assert to_frame(archived.table).equals(to_frame(table))
+    assert to_latex(archived.table) == to_latex(table)
+    assert json.dumps(asdict(archived.table)) == json.dumps(asdict(table))
+    assert archived.runs == [KeptRun("ddpm", "0123", {key: record[key] for key in record if key != "metrics"})]
+    assert archived.folder == tmp_path
+
+
+def test_what_is_not_finite_stays_so_and_the_file_is_strict_json(tmp_path):
+    table = comparison(HOSTILE)
+    row = table.rows[0]
+    broken = replace(row, cells={"fid": replace(cell([1.0, 2.0]), mean=math.nan, values=[1.0, math.inf])})
+    path = write_archive(replace(table, rows=[broken, *table.rows[1:]]), [], tmp_path)
+    json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    kept = read_archive(tmp_path).table.rows[0].cells["fid"]
+    assert math.isnan(kept.mean)
+    assert kept.values[0] == 1.0
+    assert math.isnan(kept.values[1])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "of schema None"),
+        ('{"schema": 99}', "of schema 99"),
+        ('{"schema": 1, "table": {"name": "x"}, "runs": []}', "KeyError 'columns'"),
+        ('{"schema": 1, "table": [], "runs": []}', "not a comparison that genbench wrote"),
+    ],
+)
+def test_damaged_files_are_refused_in_one_line(tmp_path, content, says):
+    (tmp_path / "comparison.json").write_text(content)
+    with pytest.raises(DataError, match=r"comparison\.json") as caught:
+        read_archive(tmp_path)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_entries_of_later_versions_are_passed_over(tmp_path):
+    path = write_archive(marked(), [], tmp_path)
+    content = json.loads(path.read_text())
+    content["table"]["new"] = content["table"]["rows"][0]["new"] = content["table"]["columns"][0]["new"] = 1
+    path.write_text(json.dumps(content))
+    assert to_frame(read_archive(tmp_path).table).equals(to_frame(marked()))
