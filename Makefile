@@ -8,7 +8,7 @@ FAMILIES := models/ddpm models/cgan models/dann
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test test-all lint format bench dist clean
+.PHONY: help install demo test test-all lint format bench docs dist clean
 
 help:
 	@echo "make demo      compare two model families on built-in data (about 5 minutes)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-all  the test suite with the slow tests"
 	@echo "make lint      style, types and import rules"
 	@echo "make bench     the benchmarks"
+	@echo "make docs      the documentation, in site/"
 	@echo "make dist      wheels of genbench and its families, in dist/"
 
 install: $(STAMP)
@@ -24,7 +25,7 @@ $(STAMP): constraints.txt pyproject.toml $(FAMILIES:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "genbench needs Python 3.11 or newer: set PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt hatchling editables
-	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]' $(FAMILIES:%=--editable %)
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev,docs]' $(FAMILIES:%=--editable %)
 	touch $@
 
 demo: install
@@ -52,9 +53,12 @@ format: install
 bench: install
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 dist: install
 	rm -rf dist
 	for project in . $(FAMILIES); do $(BIN)/python -m build --wheel --no-isolation --outdir dist $$project || exit 1; done
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache

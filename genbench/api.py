@@ -4,7 +4,7 @@ A **family** (`Family`) is a kind of model that can be plugged in. It brings
 
 * two configurations: `TrainConfig`, everything that influences training, and `SampleConfig`, everything that
   influences only sampling;
-* named `Preset`\\ s of both;
+* named presets (`Preset`) of both;
 * a **learner** (`GenerativeLearner` or `AdaptationLearner`): the networks, one optimisation step, and how to sample
   or classify with the result.
 

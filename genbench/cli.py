@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from genbench import __version__
+from genbench.commands import completing
 from genbench.errors import ConfigError
 
 app = typer.Typer(
@@ -22,6 +23,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Make data sets from what you have.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+new_app = typer.Typer(help="Start something of your own from a template.", no_args_is_help=True)
+app.add_typer(new_app, name="new")
 
 
 class Format(StrEnum):
@@ -32,6 +35,18 @@ class Format(StrEnum):
     csv = "csv"
     md = "md"
     latex = "latex"
+
+
+class TableForm(StrEnum):
+    """The forms in which a finished comparison is exported."""
+
+    csv = "csv"
+    wide = "wide"
+    latex = "latex"
+    md = "md"
+    html = "html"
+    json = "json"
+    parquet = "parquet"
 
 
 class ListFormat(StrEnum):
@@ -60,6 +75,20 @@ class Selection(StrEnum):
     oracle = "oracle"
 
 
+class NewTask(StrEnum):
+    """What a new family does."""
+
+    generation = "generation"
+    adaptation = "adaptation"
+
+
+class Executor(StrEnum):
+    """Where a sweep's workers are."""
+
+    local = "local"
+    ray = "ray"
+
+
 class GateFormat(StrEnum):
     """How a verdict is printed on stdout."""
 
@@ -75,14 +104,24 @@ class What(StrEnum):
     metrics = "metrics"
     presets = "presets"
     runs = "runs"
+    sweeps = "sweeps"
 
 
-Dataset = Annotated[str, typer.Option("--dataset", "-d", help="A data set from `genbench ls datasets`.")]
+Dataset = Annotated[
+    str,
+    typer.Option("--dataset", "-d", help="A data set from `genbench ls datasets`.", autocompletion=completing.datasets),
+]
 Resolution = Annotated[int | None, typer.Option(help="Pixels on a side; default: the data set's own.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder with the data set's files.")]
 Download = Annotated[bool, typer.Option("--download", help="Allow fetching data from its own home.")]
 Preset = Annotated[
-    str | None, typer.Option("--preset", "-p", help="smoke, quick, standard or a recipe; default: quick.")
+    str | None,
+    typer.Option(
+        "--preset",
+        "-p",
+        help="smoke, quick, standard or a recipe; default: quick.",
+        autocompletion=completing.presets,
+    ),
 ]
 SelectionOption = Annotated[
     Selection | None,
@@ -91,7 +130,10 @@ SelectionOption = Annotated[
 Budget = Annotated[str | None, typer.Option(help="When training stops: 200kimg, 5000steps, 20epochs, 120s, 2e14flop.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change one setting: train.lr=1e-3 or sample.eta=0.5.")]
 Pictures = Annotated[int | None, typer.Option(help="Pictures generated for FID; default by preset.")]
-Metrics = Annotated[str | None, typer.Option(help="Metrics to measure, with commas; default: all quick ones.")]
+Metrics = Annotated[
+    str | None,
+    typer.Option(help="Metrics to measure, with commas; default: all quick ones.", autocompletion=completing.metrics),
+]
 Inception = Annotated[Path | None, typer.Option(help="Inception-v3 weights for FID; default: GENBENCH_HOME.")]
 Extractor = Annotated[str | None, typer.Option(help="Features for FID and others: referee, inception or a plug-in's.")]
 Lab = Annotated[Path | None, typer.Option(help="The lab's ResNet-18 checkpoint.pth, for i-CLEVR.")]
@@ -107,6 +149,9 @@ ReferenceRow = Annotated[
 Results = Annotated[Path, typer.Option(help="Folder for results, stages and the default store.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="auto, float32 or bfloat16.")]
+RunArgument = Annotated[
+    str, typer.Argument(help="A run's id, the beginning of it, or its name.", autocompletion=completing.runs)
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
@@ -129,11 +174,20 @@ def _main(
 def compare(
     context: typer.Context,
     families: Annotated[
-        list[str] | None, typer.Argument(help="Families, each FAMILY[:PRESET][@SELECTION]; omit with --config.")
+        list[str] | None,
+        typer.Argument(
+            help="Families, each FAMILY[:PRESET][@SELECTION]; omit with --config.", autocompletion=completing.rows
+        ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A comparison in a TOML file.")] = None,
     dataset: Annotated[
-        str | None, typer.Option("--dataset", "-d", help="Default: digits, or digits:digits-m for adaptation.")
+        str | None,
+        typer.Option(
+            "--dataset",
+            "-d",
+            help="Default: digits, or digits:digits-m for adaptation.",
+            autocompletion=completing.datasets,
+        ),
     ] = None,
     resolution: Resolution = None,
     data_root: DataRoot = None,
@@ -190,8 +244,16 @@ def compare(
 @app.command()
 def run(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(help="FAMILY[:PRESET] or a recipe, with @SELECTION; or a TOML file.")],
-    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Default: the recipe's, else digits.")] = None,
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="FAMILY[:PRESET] or a recipe, with @SELECTION; or a TOML file.", autocompletion=completing.rows
+        ),
+    ],
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", "-d", help="Default: the recipe's, else digits.", autocompletion=completing.datasets),
+    ] = None,
     resolution: Resolution = None,
     data_root: DataRoot = None,
     download: Download = False,
@@ -209,6 +271,9 @@ def run(
     results: Results = Path("results"),
     device: Device = "auto",
     precision: PrecisionOption = "auto",
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Train in so many processes, a GPU each, which share every batch.")
+    ] = None,
     format: Annotated[ListFormat, typer.Option("--format", "-f", help="How to print the measures.")] = ListFormat.table,
     quiet: Quiet = False,
 ) -> None:
@@ -226,17 +291,79 @@ def run(
         "budget": budget,
         "device": device,
         "precision": precision,
+        **({} if processes is None else {"processes": processes}),
     }
     if what.endswith(".toml"):
         spec = from_file(RunSpec, Path(what), flags=common, given=_given_options(context))
     else:
         spec = spec_from_flags(what, preset, parse_assignments(assignments or []), common)
-    run_one(spec, results=results, output=format.value, quiet=quiet)
+    if code := run_one(spec, results=results, output=format.value, quiet=quiet):
+        raise typer.Exit(code)
+
+
+@app.command()
+def sweep(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(help="A sweep from `genbench ls sweeps`, or a TOML file.")],
+    preset: Annotated[str | None, typer.Option("--preset", "-p", help="In place of the file's, e.g. smoke.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions of every configuration.")] = None,
+    budget: Budget = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="How many; of a grid, its first points.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="In place of the file's.")] = None,
+    resolution: Resolution = None,
+    data_root: DataRoot = None,
+    download: Download = False,
+    pictures: Pictures = None,
+    metrics: Metrics = None,
+    extractor: Extractor = None,
+    inception_weights: Inception = None,
+    lab_checkpoint: Lab = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Optuna storage: sqlite:///FILE, postgresql://…, mysql://…, journal:FILE.")
+    ] = None,
+    study: Annotated[str | None, typer.Option(help="Name of the Optuna study; default: the sweep's.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Workers at once.")] = 1,
+    executor: Annotated[Executor, typer.Option(help="Processes on this machine, or tasks of a Ray cluster.")] = (
+        Executor.local
+    ),
+    ray_address: Annotated[str | None, typer.Option(help="HOST:PORT of the cluster; default: RAY_ADDRESS.")] = None,
+    cpus: Annotated[float, typer.Option(min=0, help="CPUs a worker takes of the Ray cluster.")] = 1.0,
+    gpus: Annotated[float, typer.Option(min=0, help="GPUs, or a share of one, a worker takes of it.")] = 0.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would run and about how long.")] = False,
+    results: Results = Path("results"),
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+    format: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.table,
+    quiet: Quiet = False,
+) -> None:
+    """Search a family's configurations as a sweep file says, and print the table; the same command goes on."""
+    from genbench.commands import sweep as sweeps
+    from genbench.sweeping import Execution, Resources
+
+    ray_only = {"ray_address", "cpus", "gpus"} & _given_options(context)
+    if ray_only and executor is not Executor.ray:
+        raise ConfigError(f"--{min(ray_only).replace('_', '-')} is for --executor ray")
+    changes = {
+        "preset": preset,
+        "seeds": seeds,
+        "budget": budget,
+        "trials": trials,
+        "data": {"name": dataset, "resolution": resolution, "root": data_root, "download": download or None},
+        "evaluation": _evaluation(pictures, metrics, extractor, inception_weights, lab_checkpoint),
+        "device": device,
+        "precision": precision,
+    }
+    spec = sweeps.spec_from(what, changes)
+    execution = Execution(storage, study, jobs, executor.value, ray_address, Resources(cpus, gpus))
+    if dry_run:
+        sweeps.dry_run(spec, execution, results=results, output=format.value, quiet=quiet)
+        return
+    sweeps.run_sweep(spec, execution, results=results, output=format.value, quiet=quiet, command=_command_line())
 
 
 @app.command()
 def sample(
-    run: Annotated[str, typer.Argument(help="A run's id, the beginning of it, or its name.")],
+    run: RunArgument,
     conditions: Annotated[
         str | None,
         typer.Option(
@@ -278,7 +405,7 @@ def sample(
 
 @app.command()
 def figure(
-    run: Annotated[str, typer.Argument(help="A run's id, the beginning of it, or its name.")],
+    run: RunArgument,
     name: Annotated[str | None, typer.Argument(help="What to draw; without it, what can be drawn is listed.")] = None,
     conditions: Annotated[
         str | None, typer.Option("--conditions", "-c", help="Which conditions, as for `genbench sample`.")
@@ -309,24 +436,76 @@ def figure(
 
 @app.command()
 def export(
-    run: Annotated[str, typer.Argument(help="A run's id, the beginning of it, or its name.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A finished comparison's name, or a run's id, the beginning of it, or its name.",
+            autocompletion=completing.runs,
+        ),
+    ],
+    format: Annotated[
+        TableForm | None,
+        typer.Option("--format", "-f", help="A comparison's table in this form; default: all, as files."),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="A comparison's measures to export, in order, with commas, or all.")
+    ] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Add published numbers on the same data, with their sources, as rows.")
+    ] = False,
     layout: Annotated[
-        str, typer.Option(help="safetensors (every family), or one of the family's own, such as diffusers.")
-    ] = "safetensors",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write; default: in the results.")] = None,
+        str | None,
+        typer.Option(help="A run's networks as safetensors (every family), or in a layout of the family's own."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder to write, or the file of one --format; default: in the results."),
+    ] = None,
     results: Results = Path("results"),
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Write a finished run's trained networks for use elsewhere."""
-    from genbench.commands.weights import export_run
+    """Write a finished comparison's table in any form, or a finished run's trained networks, for use elsewhere."""
+    from genbench.commands.report import find
 
-    export_run(run, layout=layout, out=out, results=results, device=device, quiet=quiet)
+    folder = find(what, results)
+    if folder is not None:
+        from genbench.commands.export_table import export_table
+
+        if layout is not None:
+            raise ConfigError(f"--layout is for a run's networks, and {what!r} is a comparison: leave it out")
+        form, names = format.value if format else None, _names("--columns", columns)
+        export_table(folder, form=form, columns=names, reference=reference, out=out, results=results)
+        return
+    from genbench.commands.weights import PLAIN, export_run
+
+    if format is not None or columns is not None or reference:
+        given = "--format" if format else "--columns" if columns else "--reference"
+        raise ConfigError(f"{given} is for a finished comparison, and there is no {what!r} under {results}")
+    export_run(what, layout=layout or PLAIN, out=out, results=results, device=device, quiet=quiet)
+
+
+@app.command()
+def report(
+    what: Annotated[
+        list[str] | None, typer.Argument(help="Finished comparisons by name, or their TOML files; default: the newest.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file to write; default: report.html beside the tables.")
+    ] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Write a finished comparison as one HTML page: verdict, table, figures, samples, configuration."""
+    from genbench.commands.report import report as write
+
+    write(what or [], out=out, results=results)
 
 
 @app.command()
 def evaluate(
-    target: Annotated[str, typer.Argument(help="A run, or a folder of pictures made elsewhere.")],
+    target: Annotated[
+        str, typer.Argument(help="A run, or a folder of pictures made elsewhere.", autocompletion=completing.runs)
+    ],
     reference: Annotated[
         Path | None, typer.Option(help="Folder of real pictures for FID; default: the data set's.")
     ] = None,
@@ -412,7 +591,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="At most so many runs.")] = 50,
     format: Annotated[ListFormat, typer.Option("--format", "-f", help="How to print the list.")] = ListFormat.table,
 ) -> None:
-    """List families, datasets, metrics, presets or runs."""
+    """List families, datasets, metrics, presets, sweeps or runs."""
     from genbench.commands.listing import list_things
 
     list_things(what.value, results=results, limit=limit, output=format.value)
@@ -420,8 +599,11 @@ def list_(
 
 @app.command()
 def check(
-    family: Annotated[str, typer.Argument(help="A family.")],
-    preset: Annotated[str, typer.Option("--preset", "-p", help="The configuration to check.")] = "smoke",
+    family: Annotated[str, typer.Argument(help="A family.", autocompletion=completing.families)],
+    preset: Annotated[
+        str,
+        typer.Option("--preset", "-p", help="The configuration to check.", autocompletion=completing.presets),
+    ] = "smoke",
     format: Annotated[ListFormat, typer.Option("--format", "-f", help="How to print the result.")] = ListFormat.table,
 ) -> None:
     """Hold a family to the contract: shapes, seeds, resume, conditions, gradients, learning."""
@@ -467,6 +649,32 @@ def make_data(
             quiet=quiet,
         )
     )
+
+
+@new_app.command("family")
+def new_family(
+    name: Annotated[str, typer.Argument(help="What users will type: lower-case words joined by hyphens.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to make; default: genbench-NAME.")] = None,
+    task: Annotated[NewTask, typer.Option(help="What the family does.")] = NewTask.generation,
+) -> None:
+    """Write a plug-in distribution with a small working family, its tests and its card."""
+    from genbench.commands.new import new_family as write
+
+    write(name, out=out, task=task.value)
+
+
+@new_app.command("sweep")
+def new_sweep(
+    name: Annotated[str, typer.Argument(help="What the sweep is called: lower-case words joined by hyphens.")],
+    family: Annotated[
+        str, typer.Option("--family", help="Whose settings are searched.", autocompletion=completing.families)
+    ] = "ddpm",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to make; default: sweeps/NAME.toml.")] = None,
+) -> None:
+    """Write a sweep file with a few values of one setting, and the family's other settings as comments."""
+    from genbench.commands.new import new_sweep as write
+
+    write(name, family, out=out)
 
 
 @app.command()

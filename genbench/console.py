@@ -21,6 +21,10 @@ _VERBS: dict[Stage, str] = {
 }
 
 
+_BESIDE = 43
+"""Columns that bar, share, rate and remaining time take beside the description."""
+
+
 class _Rate(ProgressColumn):
     """Units a second, or the rate that the stage itself reports."""
 
@@ -91,6 +95,7 @@ class ProgressBars(Observer):
         self._close()
         self._stage, self._since = stage, time.monotonic()
         description = f"{self._short} · {_VERBS[stage]}" if self._short else _VERBS[stage]
+        description = _shortened(description, self._console.width - _BESIDE)
         self._task = self._progress.add_task(escape(description), total=total, unit=unit)
 
     def stage_progress(self, stage: Stage, done: float, rate: str = "") -> None:  # noqa: D102
@@ -110,3 +115,12 @@ class ProgressBars(Observer):
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._stage = None
+
+
+def _shortened(description: str, room: int) -> str:
+    """A description with its beginning cut, so that seed and stage, at its end, still fit."""
+    if len(description) <= room:
+        return description
+    label, dot, end = description.partition(" · ")
+    kept = max(8, room - len(dot + end) - 1)
+    return f"{label[:kept]}…{dot}{end}" if kept < len(label) else description

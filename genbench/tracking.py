@@ -34,6 +34,10 @@ from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 EXPERIMENT = "genbench"
 RESULT = "result.json"
 
+_EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # or the UI asks, and shows the views for language models
+    "mlflow.note.content": "Runs of genbench. Filter by tag, for example: tags.`genbench.family` = 'ddpm'",
+}
 _TAG_LENGTH = 5000
 _PARAM_LENGTH = 6000
 _METRICS_A_BATCH = 1000
@@ -138,12 +142,15 @@ class Store:
         """The latest runs, newest first."""
         return [_summary(run) for run in self._search(limit)]
 
-    def begin(self, *, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> RunLog:
-        """Start a run."""
+    def begin(
+        self, *, name: str, tags: Mapping[str, str], params: Mapping[str, Any], parent: str | None = None
+    ) -> RunLog:
+        """Start a run, or a group of runs; ``parent`` is the id of the group that it belongs to."""
         commit = git_commit()
         all_tags = {
             **tags,
             **({"mlflow.source.git.commit": commit} if commit else {}),
+            **({"mlflow.parentRunId": parent} if parent else {}),
             "mlflow.source.name": "genbench",
         }
         with self._clear_errors():
@@ -154,6 +161,16 @@ class Store:
             for start in range(0, len(entries), _PARAMS_A_BATCH):
                 self._client.log_batch(run.info.run_id, params=entries[start : start + _PARAMS_A_BATCH])
         return RunLog(self, self._client, run.info.run_id)
+
+    def group(self, run_id: str) -> RunLog:
+        """A group of runs that was begun earlier, to go on with."""
+        with self._clear_errors():
+            self._client.update_run(run_id, status="RUNNING")
+        return RunLog(self, self._client, run_id)
+
+    def ui_path(self) -> str:
+        """Where in the MLflow UI the runs are: what follows the server's address."""
+        return f"/#/experiments/{self._experiment}/runs?workflowType=machine_learning"
 
     def ui_command(self, host: str, port: int) -> list[str]:
         """The command that opens the MLflow UI on this store."""
@@ -190,7 +207,7 @@ class Store:
         if found is not None:
             return str(found.experiment_id)
         location = (self._results / "artifacts").as_uri() if self._local else None
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location, tags=_EXPERIMENT_TAGS))
 
 
 class RunLog(Observer):
@@ -229,6 +246,29 @@ class RunLog(Observer):
             for folder, path in files:
                 self._client.log_artifact(self.id, str(path), folder or None)
             self._client.set_terminated(self.id, "FINISHED")
+
+    def close(
+        self,
+        metrics: Mapping[str, float],
+        params: Mapping[str, Any],
+        files: Sequence[Path] = (),
+        *,
+        status: str = "finished",
+    ) -> None:
+        """End a group of runs with what came of it: ``status`` is finished, failed or pruned."""
+        now = int(time.time() * 1000)
+        with self._store._clear_errors():
+            self._client.log_batch(
+                self.id,
+                metrics=[Metric(metric_name(name), value, now, 0) for name, value in metrics.items()],
+                tags=[
+                    RunTag("genbench.status", status),
+                    *(RunTag(f"genbench.{key}", str(value)[:_TAG_LENGTH]) for key, value in params.items()),
+                ],
+            )
+            for path in files:
+                self._client.log_artifact(self.id, str(path))
+            self._client.set_terminated(self.id, "FINISHED" if status == "finished" else "FAILED")
 
     def fail(self, status: str, reason: str) -> None:
         """Record that the run did not finish: ``status`` is failed, diverged or interrupted."""

@@ -26,6 +26,7 @@ def list_things(what: str, *, results: Path, limit: int, output: str) -> None:
         "metrics": _metrics,
         "presets": _presets,
         "runs": lambda: _runs(results, limit),
+        "sweeps": _sweeps,
     }
     rows, columns = listings[what]()
     print_rows(rows, columns, output)
@@ -55,6 +56,23 @@ def _presets() -> Rows:
                 }
             )
     return rows, ("family", "preset", "budget", "data", "description")
+
+
+def _sweeps() -> Rows:
+    from genbench.errors import ConfigError
+    from genbench.sweeping import available, read
+    from genbench.sweeping.studies import limit_of
+
+    rows = []
+    for name, path in available().items():
+        try:
+            spec = read(path)
+        except ConfigError as error:
+            print(f"genbench: {error}", file=sys.stderr)
+            continue
+        row = {"sweep": name, "family": spec.family, "data": spec.data.name, "trials": limit_of(spec)}
+        rows.append({**row, "seeds": spec.seeds, "description": spec.description})
+    return rows, ("sweep", "family", "data", "trials", "seeds", "description")
 
 
 def _datasets() -> Rows:

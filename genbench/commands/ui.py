@@ -17,7 +17,10 @@ def serve(results: Path, host: str, port: int) -> None:
         RunError: when MLflow cannot be started.
     """
     store = Store(results)
-    print(f"MLflow UI on http://{host}:{port} for {store.address} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+    shown = f"[{host}]" if ":" in host else host
+    print(
+        f"runs of {store.address}: http://{shown}:{port}{store.ui_path()} (Ctrl-C ends it)", file=sys.stderr, flush=True
+    )
     command = [sys.executable, "-m", *store.ui_command(host, port)]
     try:
         os.execv(sys.executable, command)

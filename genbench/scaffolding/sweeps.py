@@ -1,0 +1,71 @@
+"""A sweep to start from: a few values of one setting, and in comments what else the family has."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from pydantic import BaseModel
+
+from genbench.api import DataInfo, Task
+from genbench.errors import ConfigError
+from genbench.files import write_text
+from genbench.planning import resolve
+from genbench.scaffolding.names import PluginName
+from genbench.specs import RowSpec
+
+_SEARCHED_FIRST = ("learning_rate", "learning_rate_g", "batch_size")
+_FACTORS = (0.5, 1, 2)
+_DATA: dict[Task, DataInfo] = {
+    "generation": DataInfo("digits", 16, 1, tuple("0123456789"), exclusive=True, train_size=1000),
+    "adaptation": DataInfo("digits:digits-m", 16, 3, tuple("0123456789"), exclusive=True, train_size=1000),
+}
+_OBJECTIVES: dict[Task, str] = {"generation": "accuracy", "adaptation": "unsupervised"}
+"""For adaptation, a score that needs no label of the target: settings must not be chosen by the test split."""
+
+
+def write_sweep(name: PluginName, family: str, out: Path) -> None:
+    """Write a sweep file for an installed family, with its quick preset at 16 pixels as the middle of the values.
+
+    Raises:
+        PluginError: when there is no such family.
+        ConfigError: when ``out`` exists, or the family does not fit the built-in data.
+        GenbenchError: when ``out`` cannot be written.
+    """
+    if out.exists() or out.is_symlink():
+        raise ConfigError(f"{out} exists already: choose another file with --out, or remove it")
+    row = RowSpec(family=family, preset="quick")
+    task = resolve(row, _DATA["generation"]).family.task
+    resolved = resolve(row, _DATA[task])
+    settings = [*_settings("train", resolved.train), *_settings("sample", resolved.sample)]
+    key = next(f"train.{wanted}" for wanted in _SEARCHED_FIRST if hasattr(resolved.train, wanted))
+    middle = {setting: value for setting, value, _ in settings}[key]
+    text = (files("genbench.scaffolding") / "templates" / "sweep.toml.j2").read_text(encoding="utf-8")
+    template = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False).from_string(text)
+    values = {
+        "sweep": name.name if out == Path("sweeps") / f"{name.name}.toml" else out,
+        "family": family,
+        "data": _DATA[task].name,
+        "objective": _OBJECTIVES[task],
+        "key": key,
+        "values": ", ".join(repr(type(middle)(factor * middle)) for factor in _FACTORS),
+        "others": [f"{setting} = {_toml(value)}  # {text}" for setting, value, text in settings if setting != key],
+    }
+    write_text(out, template.render(values))
+
+
+def _settings(section: str, config: BaseModel) -> list[tuple[str, Any, str]]:
+    """Names, values and meanings of those settings that are plain numbers, words or switches."""
+    return [
+        (f"{section}.{name}", value, " ".join((field.description or "").split()))
+        for name, field in type(config).model_fields.items()
+        if isinstance(value := getattr(config, name), bool | int | float | str)
+    ]
+
+
+def _toml(value: bool | int | float | str) -> str:
+    """As TOML writes it, which is as JSON does."""
+    return json.dumps(value, ensure_ascii=False)
