@@ -692,7 +692,9 @@ def ui(
 def main() -> None:
     """Entry point: every error the user can act on is one line on stderr and an exit code, never a traceback."""
     from genbench.commands.exits import guarded
+    from genbench.interruption import redeliver_interrupts
 
+    redeliver_interrupts()
     sys.exit(guarded(lambda: app(prog_name="genbench", standalone_mode=False)))
 
 

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+
+REDELIVER_SECONDS = 0.2
+
+
+def redeliver_interrupts() -> None:
+    """Let no Ctrl-C be lost that hits code where Python can only ignore exceptions, such as an import's callbacks."""
+
+    def again(unraisable: sys.UnraisableHookArgs) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            threading.Timer(REDELIVER_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            sys.__unraisablehook__(unraisable)
+
+    sys.unraisablehook = again
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import psutil
 from optuna.trial import Trial
 
 from genbench.errors import GenbenchError
+from genbench.interruption import redeliver_interrupts
 from genbench.observing import Observer
 from genbench.sweeping.specification import SweepSpec
 from genbench.sweeping.studies import SweepStudy, Worker
@@ -110,7 +111,9 @@ class LocalTask:
             os.kill(self._process.pid, signal.SIGINT)
 
     def wait(self, seconds: float) -> None:  # noqa: D102
-        self._process.join(seconds)
+        self._process.join(seconds / 2)
+        self.interrupt()
+        self._process.join(seconds / 2)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
@@ -174,6 +177,7 @@ def _new_id() -> str:
 
 def _main(assignment: Assignment) -> None:
     """A worker process. It stops as for Ctrl-C when whoever started it is gone."""
+    redeliver_interrupts()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_mind, args=(parent.pid, os.getppid()), daemon=True).start()
