@@ -89,6 +89,7 @@ class DDPMSampleConfig(SampleConfig):
     guidance_interval: tuple[float, float] = Field((0.0, 1.0), description="share of T, from and to, that is guided")
     guide_scale: float = Field(0.0, ge=0, description="guidance by the guide classifier's gradient: 0 is none")
     clip_sample: bool = Field(True, description="clip estimates of the clean picture to [-1, 1] on the way")
+    use_clipped_model_output: bool = Field(True, description="where it was clipped, the ddim step's ε follows it")
 
     @model_validator(mode="after")
     def _interval_rises(self) -> Self:

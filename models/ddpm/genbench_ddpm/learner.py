@@ -159,7 +159,10 @@ class DiffusionLearner(GenerativeLearner):
             yield x / self.scale
 
     def predict(self, x: Tensor, t: int, conditions: Tensor, config: DDPMSampleConfig) -> Estimate:
-        """The guided estimate of x₀ and ε from x_t; ε keeps to the network's word where x₀ is clipped.
+        """The guided estimate of x₀ and ε from x_t, x₀ clipped and ε following it if the configuration says so.
+
+        Where ε keeps to the network's word, as in diffusers unless asked, a clipped x₀ and ε no longer make up x_t, and
+        every DDIM step loses a little of the picture: the more steps, the worse.
 
         All of them live where the noise process does: x₀ is a picture times `scale`.
 
@@ -184,7 +187,10 @@ class DiffusionLearner(GenerativeLearner):
             found = classifier_guided(denoise, x, a, s, log_likelihood=likelihood, scale=config.guide_scale)
         else:
             found = denoise(x)
-        return Estimate(found.clean.clamp(-self.scale, self.scale), found.noise) if config.clip_sample else found
+        if not config.clip_sample:
+            return found
+        clean = found.clean.clamp(-self.scale, self.scale)
+        return Estimate(clean, (x - a * clean) / s if config.use_clipped_model_output else found.noise)
 
     def _log_likelihood(self, clean: Tensor, conditions: Tensor) -> Tensor:
         """The guide's log p(c | x₀) [N] for scaled pictures."""

@@ -52,7 +52,9 @@ def by_pipeline(folder, config, count=3, seed=7):
     kind = diffusers.DDIMPipeline if config.sampler == "ddim" else diffusers.DDPMPipeline
     pipeline = kind.from_pretrained(folder)
     pipeline.set_progress_bar_config(disable=True)
-    more = {"eta": config.eta} if config.sampler == "ddim" else {}
+    more = {}
+    if config.sampler == "ddim":
+        more = {"eta": config.eta, "use_clipped_model_output": config.use_clipped_model_output}
     images = pipeline(
         batch_size=count,
         generator=torch.Generator().manual_seed(seed),

@@ -219,3 +219,27 @@ def test_more_steps_than_trained_is_a_clear_error(trained):
     learner, _ = trained
     with pytest.raises(ConfigError, match="num_inference_steps 101"):
         draw(learner, CONDITIONS, num_inference_steps=101)
+
+
+def test_clipped_estimates_still_make_up_the_picture_unless_told_otherwise(trained):
+    learner, _ = trained
+    x = 4 * torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    alpha_bar = learner.process.alpha_bar(50)
+    for follows in (True, False):
+        config = DDPMSampleConfig(use_clipped_model_output=follows)
+        with torch.no_grad():
+            clean, noise = learner.predict(x, 50, CONDITIONS, config)
+        assert clean.abs().max() == 1
+        again = alpha_bar**0.5 * clean + (1 - alpha_bar) ** 0.5 * noise
+        assert torch.allclose(again, x, atol=1e-5) == follows
+
+
+def test_more_ddim_steps_do_not_wear_a_clipped_picture_down(trained):
+    learner, _ = trained
+
+    def contrast(steps: int, follows: bool) -> float:
+        settings = {"sampler": "ddim", "guidance_scale": 3.0, "use_clipped_model_output": follows}
+        return float(draw(learner, CONDITIONS, num_inference_steps=steps, **settings).mean(dim=(1, 2, 3)).abs().mean())
+
+    assert abs(contrast(100, True) - contrast(10, True)) < 0.1
+    assert contrast(100, False) < contrast(100, True)
