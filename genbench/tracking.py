@@ -268,7 +268,8 @@ class RunLog(Observer):
             )
             for path in files:
                 self._client.log_artifact(self.id, str(path))
-            self._client.set_terminated(self.id, "FINISHED" if status == "finished" else "FAILED")
+            ended = {"finished": "FINISHED", "interrupted": "KILLED"}
+            self._client.set_terminated(self.id, ended.get(status, "FAILED"))
 
     def fail(self, status: str, reason: str) -> None:
         """Record that the run did not finish: ``status`` is failed, diverged or interrupted."""

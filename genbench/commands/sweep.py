@@ -11,16 +11,20 @@ from genbench.console import ProgressBars
 from genbench.errors import ConfigError, RunError
 from genbench.exporting import to_json
 from genbench.files import writable_folder
-from genbench.sweeping import Execution, Progress, SweepSpec, Swept, check, find, read, sweep
+from genbench.sweeping import Execution, Progress, SweepSpec, Swept, check, find, located, read, sweep
 from genbench.sweeping.estimating import Expected, expected, total
 from genbench.sweeping.overriding import override
 from genbench.sweeping.summarising import best, caution, count, in_words
 from genbench.workbench import Workbench
 
 
-def spec_from(name: str, changes: dict[str, Any]) -> SweepSpec:
-    """The sweep of a name or file, changed by the command line."""
-    return override(read(find(name)), **changes)
+def spec_from(name: str, changes: dict[str, Any], *, results: Path, quiet: bool) -> SweepSpec:
+    """The sweep of a name or file, changed by the command line, every configuration held against the family."""
+    path = find(name)
+    with ProgressBars(quiet=quiet) as bars, located(path):
+        spec = override(read(path), **changes)
+        check(spec, Workbench(writable_folder(results), bars))
+    return spec
 
 
 def run_sweep(spec: SweepSpec, execution: Execution, *, results: Path, output: str, quiet: bool, command: str) -> None:
@@ -32,7 +36,7 @@ def run_sweep(spec: SweepSpec, execution: Execution, *, results: Path, output: s
     if execution.jobs < 1:
         raise ConfigError(f"--jobs {execution.jobs}: at least one worker is needed")
     with ProgressBars(quiet=quiet) as bars:
-        swept = sweep(spec, execution, writable_folder(results), bars, command=command, progress=Progress(bars.say))
+        swept = sweep(spec, execution, Workbench(results, bars), bars, command=command, progress=Progress(bars.say))
     _print(swept, output)
     for path in swept.files.values():
         bars.say(f"wrote {path}")
@@ -48,7 +52,6 @@ def dry_run(spec: SweepSpec, execution: Execution, *, results: Path, output: str
     """List what would run, with an estimate of time from a few real steps, and run nothing."""
     with ProgressBars(quiet=quiet) as bars:
         bench = Workbench(results, bars)
-        check(spec, bench)
         lines = expected(spec, bench)
     seconds = total(spec, lines) / execution.jobs
     if output == "json":

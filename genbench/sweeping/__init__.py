@@ -2,7 +2,7 @@
 
 from genbench.sweeping.cluster import Resources
 from genbench.sweeping.driving import Execution, Progress, Swept, check, listed, sweep
-from genbench.sweeping.files import available, find, read
+from genbench.sweeping.files import available, find, located, read
 from genbench.sweeping.specification import SweepSpec
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "check",
     "find",
     "listed",
+    "located",
     "read",
     "sweep",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from genbench.sweeping.workers import Assignment, Task, work
 
 FORWARDED = ("MLFLOW_TRACKING_", "MLFLOW_S3_", "AWS_", "GENBENCH_")
 """Beginnings of the names of environment variables that workers need: where the store is, and the data."""
+
+
+REACH_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def launcher(
         raise ConfigError("--executor ray needs a package: pip install 'genbench[ray]'") from None
     environment = {k: v for k, v in os.environ.items() if k.startswith(FORWARDED)}
     if not ray.is_initialized():
+        _check_reachable(address or os.environ.get("RAY_ADDRESS"))
         try:
             ray.init(
                 address=address or os.environ.get("RAY_ADDRESS", "auto"),
@@ -82,6 +87,17 @@ def launcher(
             raise ConfigError(f"no Ray cluster at {where}: start one with `ray start --head`: {reason}") from None
     remote = ray.remote(_work).options(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=0)
     return lambda slot, worker: RayTask(ray, remote, assignment(worker))  # noqa: ARG005
+
+
+def _check_reachable(address: str | None) -> None:
+    """Raise `ConfigError` when nobody listens at ``HOST:PORT``: Ray itself would try for a minute."""
+    host, colon, port = (address or "").rpartition("//")[2].partition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=REACH_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"no Ray cluster at {address}: start one with `ray start --head`: {error}") from None
 
 
 def _work(assignment: Assignment) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,6 +13,9 @@ from typing import Literal
 import torch
 from optuna.trial import Trial, TrialState
 
+from genbench import plugins
+from genbench.comparing import Report
+from genbench.comparing.measures import stem_of
 from genbench.errors import ConfigError
 from genbench.files import write_text
 from genbench.observing import Observer
@@ -21,11 +26,17 @@ from genbench.sweeping.cluster import Resources, launcher
 from genbench.sweeping.figures import draw_sweep
 from genbench.sweeping.space import Configuration, grid, row_of
 from genbench.sweeping.specification import SweepSpec
+from genbench.sweeping.storages import absolute
 from genbench.sweeping.studies import SweepStudy, Worker
 from genbench.sweeping.trials import execute_trial
-from genbench.sweeping.workers import Assignment, LocalTask, Task, new_assignment, run_workers, take
+from genbench.sweeping.watching import WATCHED
+from genbench.sweeping.workers import Assignment, LocalTask, Task, new_assignment, run_workers, take, wait_for_others
 from genbench.tables import Comparison
+from genbench.tasks.base import OpenTask
 from genbench.workbench import Workbench
+
+PARENT_SECONDS = 30.0
+"""How long another driver that made the study may take to begin the sweep's run in the store."""
 
 
 @dataclass(frozen=True)
@@ -58,26 +69,28 @@ class Swept:
 
 def storage_url(execution: Execution, results: Path) -> str:
     """The Optuna storage that is meant."""
-    return execution.storage or os.environ.get("OPTUNA_STORAGE") or f"sqlite:///{results.resolve() / 'optuna.db'}"
+    if execution.storage == "":
+        raise ConfigError("--storage is empty: leave it out, or write sqlite:///FILE")
+    own = f"sqlite:///{results.resolve() / 'optuna.db'}"
+    return absolute(execution.storage or os.environ.get("OPTUNA_STORAGE") or own)
 
 
 def sweep(
-    spec: SweepSpec, execution: Execution, results: Path, observer: Observer, *, command: str, progress: Progress
+    spec: SweepSpec, execution: Execution, bench: Workbench, observer: Observer, *, command: str, progress: Progress
 ) -> Swept:
-    """Do what of the sweep is not yet done, then write tables and figures.
+    """Do what of a sweep that passed `check` is not yet done, then write tables and figures.
 
     Raises:
-        ConfigError: bad input; nothing has run then.
+        ConfigError: a storage or cluster that cannot be used; nothing has run then.
         KeyboardInterrupt: after everything that is begun is kept; the same call goes on.
     """
-    check(spec, Workbench(results, observer))
+    results = bench.results
     url = storage_url(execution, results)
     study = SweepStudy(spec, url, execution.study or spec.name)
-    bench = Workbench(results, observer)
     _begin(study, bench, command)
     for number in study.recover():
         observer.warned(f"trial {number} was begun and not ended: it is queued again")
-    if study.has_more():
+    if study.has_more() or study.elsewhere():
         _execute(study, bench, execution, url, results, observer, progress)
     return _written(study, bench, results, command)
 
@@ -89,14 +102,45 @@ def check(spec: SweepSpec, bench: Workbench) -> None:
         ConfigError: a setting that the family does not know or does not take, naming the configuration.
     """
     task = bench.open(spec.data, spec.evaluation, spec.device)
+    Report(columns=spec.columns).check((), spec.seeds)
+    check_objectives(spec, task)
+    known: dict[str, str] = {}
     for configuration in listed(spec):
         row = row_of(spec, configuration)
+        same = known.setdefault(row.model_dump_json(exclude={"label"}), str(row.label))
+        if same != row.label:
+            raise ConfigError(f"sweep {spec.name}: {same} and {row.label} are the same configuration: leave one out")
         try:
             resolve(row, task.info)
         except ConfigError as error:
             raise ConfigError(f"sweep {spec.name}, {row.label}: {error}") from None
     first = row_of(spec, listed(spec)[0])
+    if "validation" in scores_of(spec):
+        first = first.model_copy(update={"selection": "validation"})  # refused when the family has no such loss
     bench.plan(spec.comparison([first]).run_spec(first, 0))
+
+
+def scores_of(spec: SweepSpec) -> set[str]:
+    """The scores of training that the sweep looks at, in objectives or by its pruner."""
+    watched = {spec.pruner.watch} if spec.pruner is not None and spec.pruner.watch else set()
+    return {objective.metric for objective in spec.objectives if objective.metric in WATCHED} | watched
+
+
+def check_objectives(spec: SweepSpec, task: OpenTask) -> None:
+    """Raise `ConfigError` when a score is not taken in this task, or a metric is not among those that are measured."""
+    for name in sorted(scores_of(spec)):
+        if name not in task.selections:
+            known = ", ".join(sorted(set(WATCHED) & set(task.selections)))
+            raise ConfigError(f"sweep {spec.name}: {name} is no score of {task.task}: choose one of {known}")
+        if name == "guide" and spec.selection != "guide":
+            raise ConfigError(f'sweep {spec.name}: the guide scores training only with selection = "guide"')
+    measured = spec.evaluation.metrics
+    for objective in spec.objectives:
+        stem = stem_of(objective.metric)
+        if measured and stem in plugins.names("metrics") and stem not in measured:
+            raise ConfigError(
+                f"sweep {spec.name}: the objective {objective.metric} is not measured: add {stem} to evaluation.metrics"
+            )
 
 
 def listed(spec: SweepSpec) -> list[Configuration]:
@@ -155,9 +199,12 @@ def _execute(
             progress.look(study)
 
         take(study, Worker(f"{os.getpid():x}"), execute)
+        while wait_for_others(study, observer, lambda: progress.look(study)):
+            take(study, Worker(f"{os.getpid():x}"), execute)
         return
-    launch = _launch(study, execution, url, results)
-    run_workers(study, execution.jobs, launch, observer, lambda: progress.look(study))
+    with redirect_stdout(sys.stderr):  # Ray prints what happens to its nodes
+        launch = _launch(study, execution, url, results)
+        run_workers(study, execution.jobs, launch, observer, lambda: progress.look(study))
     progress.look(study)
 
 
@@ -175,8 +222,8 @@ def _launch(study: SweepStudy, execution: Execution, url: str, results: Path) ->
 
 
 def _begin(study: SweepStudy, bench: Workbench, command: str) -> None:
-    """The sweep's own run in the store: begun with the study."""
-    if study.parent is None:
+    """The sweep's own run in the store: begun by whoever made the study, else by who finds that it was not."""
+    if study.created or study.wait_for_parent(PARENT_SECONDS) is None:
         spec = study.spec
         tags = {
             "genbench.kind": "sweep",
@@ -232,5 +279,5 @@ def _close(study: SweepStudy, bench: Workbench, files: dict[str, Path]) -> None:
         "best": words or "none",
         **{f"best.{k}": v for k, v in (best[0].params if len(best) == 1 else {}).items()},
     }
-    status = "finished" if summarising.count(study).left == 0 else "running"
+    status = "finished" if summarising.count(study).left == 0 else "interrupted"
     log.close(values, params, list(files.values()), status=status)

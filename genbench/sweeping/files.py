@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import genbench
@@ -58,6 +60,22 @@ def read(path: Path) -> SweepSpec:
         message = str(error).removeprefix(": ")
         line = _line(path.read_text(encoding="utf-8"), _key(message))
         raise ConfigError(f"{path}{f':{line}' if line else ''}: {message}") from None
+
+
+@contextmanager
+def located(path: Path) -> Iterator[None]:
+    """Within this, a `ConfigError` about what is in the file names it, and the line of what it quotes."""
+    try:
+        yield
+    except ConfigError as error:
+        message = str(error)
+        if message.startswith(str(path)):
+            raise
+        lines = path.read_text(encoding="utf-8").splitlines()
+        quoted = re.findall(r"'([^']+)'", message)
+        numbers = (n for word in quoted for n, line in enumerate(lines, 1) if word in line.partition("#")[0])
+        number = next(numbers, None)
+        raise ConfigError(f"{path}{f':{number}' if number else ''}: {message}") from None
 
 
 def _key(message: str) -> list[str]:

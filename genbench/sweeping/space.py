@@ -101,7 +101,7 @@ def label_of(configuration: Mapping[str, Choice]) -> str:
 
 
 def _short(value: Choice) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _values(parameter: Parameter) -> tuple[Choice, ...]:

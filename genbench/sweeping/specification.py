@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -14,6 +16,9 @@ from genbench.sweeping.watching import WATCHED
 
 Choice = bool | int | float | str
 Direction = Literal["minimize", "maximize"]
+
+LONGEST = 40
+"""Letters of a variant's name: it is a label in tables and figures."""
 
 ROW_KEYS = frozenset({"family", "preset", "budget", "selection"})
 SECTIONS = ("train", "sample")
@@ -42,13 +47,17 @@ class Parameter(Spec):
         if not ranged:
             if self.step is not None or self.log:
                 raise ValueError("step and log belong to a range of low and high")
-            if self.values is not None and len(set(map(repr, self.values))) < len(self.values):
+            if self.values is not None and any(a == b for a, b in combinations(self.values, 2)):
                 raise ValueError("values has a choice twice")
+            if any(not name.strip() or not name.isprintable() or len(name) > LONGEST for name in self.variants or ()):
+                raise ValueError(f"a variant's name needs 1 to {LONGEST} printable characters")
             return self
         if self.low is None or self.high is None:
             raise ValueError("a range needs both low and high")
         if self.low >= self.high:
             raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        if self.step is not None and self.step > self.high - self.low:
+            raise ValueError(f"step ({self.step}) is longer than the range")
         if self.log and (self.low <= 0 or self.step is not None):
             raise ValueError("a logarithmic range starts above 0 and has no step")
         return self
@@ -127,7 +136,7 @@ class Objective(Spec):
 class SweepSpec(Spec):
     """A study over a family's configuration."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="default: the file's name")
+    name: str = Field(description="default: the file's name")
     description: str = ""
     family: str
     preset: str = "quick"
@@ -157,8 +166,19 @@ class SweepSpec(Spec):
         for key, entry in values["space"].items():
             nested = key in SECTIONS and isinstance(entry, Mapping)
             for name, parameter in ({f"{key}.{n}": p for n, p in entry.items()} if nested else {key: entry}).items():
+                if name in space:
+                    raise ValueError(f"space has {name} twice, with and without quotes")
                 space[name] = {"values": parameter} if isinstance(parameter, list | tuple) else parameter
         return {**values, "space": space}
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_plain(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+            raise ValueError(
+                'a sweep\'s name has letters a to z, digits, ".", "_" and "-" only: write name = "…" in the file'
+            )
+        return name
 
     @field_validator("space")
     @classmethod
@@ -171,6 +191,8 @@ class SweepSpec(Spec):
                 for setting in flat(settings):
                     check_setting(setting, f"{name}, variant {variant!r}: ")
             for other, wanted in parameter.when.items():
+                if wanted == ():
+                    raise ValueError(f"{name}: when asks for none of the choices of {other}")
                 if other not in above:
                     raise ValueError(f"{name}: when names {other!r}, which is not a parameter above it")
                 choices = above[other].choices
@@ -183,6 +205,11 @@ class SweepSpec(Spec):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if len({objective.metric for objective in self.objectives}) < len(self.objectives):
+            raise ValueError("objectives: one is there twice")
+        for section, fixed in (("train", self.train), ("sample", self.sample)):
+            if both := [key for key in fixed if f"{section}.{key}" in self.space]:
+                raise ValueError(f"space.{section}.{both[0]}: {section} fixes it, too: leave one out")
         if self.sampler.name == "grid":
             endless = [n for n, p in self.space.items() if p.choices is None and p.step is None and not p.whole]
             if endless:

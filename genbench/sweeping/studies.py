@@ -12,17 +12,14 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import optuna
 import psutil
-from filelock import FileLock
-from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, UpdateFinishedTrialError
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,6 +28,7 @@ from genbench.hashing import content_hash
 from genbench.sweeping.samplers import make_pruner, make_sampler
 from genbench.sweeping.space import grid
 from genbench.sweeping.specification import SweepSpec
+from genbench.sweeping.storages import absolute, first_line, open_storage, writing_lock
 from genbench.tracking import mask_secrets
 
 BEAT_SECONDS = 20.0
@@ -81,6 +79,9 @@ class SweepStudy:
         url: an Optuna storage: ``sqlite:///FILE``, ``postgresql://…``, ``mysql://…``, or ``journal:FILE``.
         name: of the study.
 
+    Attributes:
+        created: whether this call made it; of all that open it at once, one did.
+
     Raises:
         ConfigError: the storage cannot be opened, or has a study of this name that is about something else.
     """
@@ -89,10 +90,10 @@ class SweepStudy:
         self.spec = spec
         self.name = name
         self.address = mask_secrets(url)
-        with self._clear_errors():
-            self._lock = _lock(url)
+        url = absolute(url)
+        self._lock = writing_lock(url)
         with self._clear_errors(), self._lock:
-            self.study = _open(spec, _storage(url), name)
+            self.study, self.created = _open(spec, open_storage(url), name)
         self.limit = limit_of(spec)
         self._last = self.limit
         self._watched: dict[int, tuple[Any, float]] = {}
@@ -176,6 +177,25 @@ class SweepStudy:
         with self._clear_errors(), self._lock:
             self._give_back(trial._trial_id)
 
+    def worked(self, worker: str) -> bool:
+        """Whether a worker of this id has taken a trial that nobody took after it."""
+        with self._clear_errors():
+            trials = self.study.get_trials(deepcopy=False)
+            return any((trial.user_attrs.get(WORKER) or {}).get("id") == worker for trial in trials)
+
+    def elsewhere(self) -> int:
+        """How many trials run that are not ended."""
+        with self._clear_errors():
+            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            return sum(trial.number < self.limit for trial in running)
+
+    def wait_for_parent(self, seconds: float) -> str | None:
+        """The sweep's run in the store, which another driver is about to begin; None if it does not in this time."""
+        until = time.monotonic() + seconds
+        while self.parent is None and time.monotonic() < until:
+            time.sleep(0.5)
+        return self.parent
+
     def has_more(self) -> bool:
         """Whether there is a trial that a worker could claim."""
         with self._clear_errors(), self._lock:
@@ -234,7 +254,7 @@ class SweepStudy:
         try:
             yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError, OSError) as error:
-            raise GenbenchError(f"Optuna storage {self.address}: {_first_line(error)}") from error
+            raise GenbenchError(f"Optuna storage {self.address}: {first_line(error)}") from error
 
 
 def limit_of(spec: SweepSpec) -> int:
@@ -251,15 +271,24 @@ def identity(spec: SweepSpec) -> str:
     return content_hash(spec.model_dump(mode="json", exclude=ignored))
 
 
-def _open(spec: SweepSpec, storage: BaseStorage, name: str) -> optuna.Study:
-    study = optuna.create_study(
-        study_name=name,
-        storage=storage,
-        sampler=make_sampler(spec),
-        pruner=make_pruner(spec),
-        directions=[objective.direction for objective in spec.objectives],
-        load_if_exists=True,
-    )
+def _open(spec: SweepSpec, storage: BaseStorage, name: str) -> tuple[optuna.Study, bool]:
+    """The study, and whether it is new."""
+    sampler, pruner = make_sampler(spec), make_pruner(spec)
+    directions = [objective.direction for objective in spec.objectives]
+    try:
+        study = optuna.create_study(
+            study_name=name, storage=storage, sampler=sampler, pruner=pruner, directions=directions
+        )
+        created = True
+    except DuplicatedStudyError:
+        study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
+        created = False
+    has = [direction.name.lower() for direction in study.directions]
+    if has != directions:
+        raise ConfigError(
+            f"study {name!r} is there already and is to {' and '.join(has)}, but the sweep is to "
+            f"{' and '.join(directions)}: give --study another name"
+        )
     known = study.user_attrs.get(_SWEEP)
     if known is None and not study.get_trials(deepcopy=False):
         with warnings.catch_warnings():
@@ -271,38 +300,4 @@ def _open(spec: SweepSpec, storage: BaseStorage, name: str) -> optuna.Study:
             f"study {name!r} is there already and about something else (another space, objective, seeds, budget or "
             "data): give --study another name, or delete it with `optuna delete-study`"
         )
-    return study
-
-
-def _storage(url: str) -> BaseStorage:
-    """The storage behind an address.
-
-    Raises:
-        ConfigError: when it cannot be opened.
-    """
-    try:
-        if url.startswith("journal:"):
-            path = Path(url.removeprefix("journal:").removeprefix("//"))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(str(path)))
-        if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-            return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 120}})
-        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
-    except (ImportError, ModuleNotFoundError) as error:
-        raise ConfigError(f"Optuna storage {mask_secrets(url)}: a driver is missing: {_first_line(error)}") from None
-    except (SQLAlchemyError, ValueError, RuntimeError, OSError) as error:
-        raise ConfigError(f"Optuna storage {mask_secrets(url)} cannot be opened: {_first_line(error)}") from None
-
-
-def _lock(url: str) -> AbstractContextManager[Any]:
-    """SQLite refuses writers that come at the same time; those that queue at a lock are not refused."""
-    if not url.startswith("sqlite:///"):
-        return nullcontext()
-    path = Path(url.removeprefix("sqlite:///")).resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{path}.lock")
-
-
-def _first_line(error: BaseException) -> str:
-    return mask_secrets((str(error).splitlines() or [type(error).__name__])[0][:300])
+    return study, created

@@ -80,8 +80,12 @@ def table(study: SweepStudy, bench: Workbench, *, command: str) -> Comparison | 
 
 
 def shown(study: SweepStudy) -> list[FrozenTrial]:
-    """The trials that the table has: a grid's in its own order; of other searches, and of long grids, the best few."""
+    """The trials that the table has: a grid's in its own order; of other searches, and of long grids, the best few.
+
+    A configuration that a search proposed twice is there once.
+    """
     ended = [trial for trial in study.trials if trial.state in (TrialState.COMPLETE, TrialState.FAIL)]
+    ended = list({str(sorted(trial.params.items())): trial for trial in reversed(ended)}.values())[::-1]
     if len(ended) <= MOST_ROWS and study.spec.sampler.name == "grid":
         return ended
     return ranked(study.spec, [trial for trial in ended if trial.state == TrialState.COMPLETE])[:MOST_ROWS]

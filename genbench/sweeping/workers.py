@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import psutil
 from optuna.trial import Trial
 
-from genbench.errors import GenbenchError
+from genbench.errors import GenbenchError, RunError
 from genbench.interruption import redeliver_interrupts
 from genbench.observing import Observer
 from genbench.sweeping.specification import SweepSpec
@@ -29,6 +29,8 @@ from genbench.workbench import Workbench
 PATIENCE_SECONDS = 60.0
 """How long interrupted workers may take to keep what they have trained, before they are ended."""
 IDLE_SECONDS = 2.0
+MOST_IDLE = 3
+"""So many workers more than there are places may end without having taken a trial, before the sweep is given up."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,9 @@ def run_workers(
         KeyboardInterrupt: after all workers have kept what they have.
     """
     tasks = {slot: launch(slot, _new_id()) for slot in range(jobs)}
+    idle = 0  # workers that ended one after another without having taken a trial
     try:
-        while tasks:
+        while tasks or wait_for_others(study, observer, progress):
             time.sleep(IDLE_SECONDS / 4)
             progress()
             ended = {slot: said for slot, task in tasks.items() if (said := task.poll()) is not None}
@@ -150,9 +153,13 @@ def run_workers(
             for slot, said in ended.items():
                 if said:
                     observer.warned(f"worker {slot} ended with {said}")
+                idle = 0 if study.worked(tasks[slot].worker) else idle + 1
                 del tasks[slot]
+            if idle >= MOST_IDLE + jobs and not tasks and study.has_more():
+                last = next((said for said in ended.values() if said), "no error")
+                raise RunError(f"{idle} workers ended one after another without taking a trial; the last with {last}")
             for slot in range(jobs):
-                if slot not in tasks and study.has_more():
+                if slot not in tasks and idle < MOST_IDLE + jobs and study.has_more():
                     tasks[slot] = launch(slot, _new_id())
     except KeyboardInterrupt:
         for task in tasks.values():
@@ -161,6 +168,21 @@ def run_workers(
             task.wait(PATIENCE_SECONDS)
         study.recover(interrupted=[task.worker for task in tasks.values()])
         raise
+
+
+def wait_for_others(study: SweepStudy, observer: Observer, progress: Callable[[], None]) -> bool:
+    """Wait while trials run elsewhere; True as soon as one of them has to be done here, False when all have ended."""
+    running = study.elsewhere()
+    if running:
+        observer.warned(f"{running} trial{'s run' if running > 1 else ' runs'} elsewhere: waiting for the end")
+    while not study.has_more():
+        if not study.elsewhere():
+            return False
+        time.sleep(IDLE_SECONDS)
+        progress()
+        for number in study.recover():
+            observer.warned(f"trial {number}: its worker is gone; it is queued again")
+    return True
 
 
 def new_assignment(
@@ -178,6 +200,7 @@ def _new_id() -> str:
 def _main(assignment: Assignment) -> None:
     """A worker process. It stops as for Ctrl-C when whoever started it is gone."""
     redeliver_interrupts()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background of a script inherit "ignore"
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_mind, args=(parent.pid, os.getppid()), daemon=True).start()
@@ -190,10 +213,12 @@ def _main(assignment: Assignment) -> None:
 
 
 def _mind(pid: int | None, parent: int) -> None:
-    """Interrupt this process once its parent is another."""
+    """Interrupt this process once its parent is another, and end it if that is not enough."""
     while pid is not None and psutil.pid_exists(pid) and os.getppid() == parent:
         time.sleep(IDLE_SECONDS)
     os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(PATIENCE_SECONDS)
+    os._exit(1)
 
 
 @contextmanager

@@ -121,6 +121,13 @@ BAD = [
         "cannot prune",
     ),
     (GOOD + "[[[", "not valid TOML"),
+    (GOOD.replace('"xs", "s"', '"xs", "s"]\ntrain.size = ["m"'), "twice, with and without quotes"),
+    (GOOD + '[train]\nsize = "m"\n', "train fixes it, too"),
+    (GOOD.replace('["accuracy"]', '["accuracy", "accuracy"]'), "one is there twice"),
+    (GOOD.replace('= "ddim" }', "= [] }"), "none of the choices"),
+    (GOOD.replace("step = 0.5", "step = 5.0"), "longer than the range"),
+    (GOOD + '[space.n.variants]\n"" = {budget = "1img"}\n', "printable characters"),
+    ('name = "größe"\n' + GOOD, "write name"),
 ]
 
 

@@ -110,6 +110,7 @@ def test_a_setting_that_the_family_does_not_know_stops_the_sweep_before_anything
     path.write_text(TINY.format(budget="3steps", widths="4").replace("train.width", "train.widht"))
     answer = cli("sweep", path)
     assert answer.code == 2
+    assert "tiny.toml:10: " in answer.err
     assert "widht=4" in answer.err
     assert "did you mean 'width'" in answer.err
     assert not (tmp_path / "results" / "optuna.db").exists()
@@ -118,8 +119,10 @@ def test_a_setting_that_the_family_does_not_know_stops_the_sweep_before_anything
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (("--storage", "sqlite:///:memory:"), "in memory"),
+        (("--storage", ""), "--storage is empty"),
         (("--ray-address", "x:1"), "--ray-address is for --executor ray"),
-        (("--storage", "nonsense"), "Optuna storage nonsense cannot be opened"),
+        (("--storage", "nonsense"), "Optuna storage 'nonsense' cannot be opened"),
         (("--preset", "smoek"), "did you mean 'smoke'"),
         (("--budget", "lots"), "budget 'lots' is not understood"),
         (("--dataset", "digist"), "did you mean 'digits'"),

@@ -40,7 +40,7 @@ def presets(sampler: dict[str, Any]) -> dict[str, Preset]:
             sample=few,
             at={
                 28: {"budget": "400kimg"},
-                32: {"budget": "150kimg", "train": SCENES, "sample": STRONG},
+                32: {"budget": "270kimg", "train": SCENES, "sample": STRONG | {"guidance_scale": 3.0}},
                 64: {"budget": "300kimg", "train": {**SCENES, "patch_size": 4}, "sample": STRONG},
             },
         ),
