@@ -214,7 +214,7 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Train families with the same seeds, measure them the same way and print the table."""
-    from genbench.commands.compare import run_comparison, spec_from_flags, with_selection
+    from genbench.commands.compare import from_file_command, run_comparison, spec_from_flags, with_selection
     from genbench.commands.flags import from_file
     from genbench.comparing import Report
     from genbench.specs import ComparisonSpec, parse_assignments
@@ -238,7 +238,8 @@ def compare(
         chosen = selection.value if selection else None
         spec = spec_from_flags(families or [], preset, chosen, parse_assignments(assignments or []), common)
     report = Report(interval.value, reference_row, tuple(_names("--columns", columns)))
-    run_comparison(spec, results=results, output=format.value, quiet=quiet, command=_command_line(), report=report)
+    command = from_file_command(config, report) if config else _command_line()
+    run_comparison(spec, results=results, output=format.value, quiet=quiet, command=command, report=report)
 
 
 @app.command()
@@ -353,7 +354,7 @@ def sweep(
         "device": device,
         "precision": precision,
     }
-    spec = sweeps.spec_from(what, changes)
+    spec = sweeps.spec_from(what, changes, results=results, quiet=quiet)
     execution = Execution(storage, study, jobs, executor.value, ray_address, Resources(cpus, gpus))
     if dry_run:
         sweeps.dry_run(spec, execution, results=results, output=format.value, quiet=quiet)

@@ -80,11 +80,12 @@ class ProgressBars(Observer):
     def run_reused(self, label: str) -> None:  # noqa: D102
         self.say(f"{self._prefix or label}: found in the store")
 
-    def run_failed(self, label: str, reason: str) -> None:  # noqa: ARG002, D102
+    def run_failed(self, label: str, reason: str) -> None:  # noqa: D102
         self._close()
         if self._quiet:
             return
-        self._console.print(f"failed: {escape(reason)}", style="red", soft_wrap=True)
+        named = self._short if self._prefix.endswith(f"] {label}") else label
+        self._console.print(f"{escape(named)} failed: {escape(reason)}", style="red", soft_wrap=True)
 
     def warned(self, message: str) -> None:  # noqa: D102
         self._console.print(f"warning: {escape(message)}", style="yellow", soft_wrap=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from genbench.errors import ConfigError
@@ -161,6 +162,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
+def as_toml(spec: Spec) -> str:
+    """A specification as a file that gives the same one again: everything in it, defaults too, in ASCII."""
+    text = tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))
+    return "".join(letter if letter.isascii() else _spelled(letter) for letter in text)
+
+
+def _spelled(letter: str) -> str:
+    """A letter by its number, as strings and quoted keys of TOML may have it."""
+    return f"\\u{ord(letter):04X}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08X}"
+
+
 def parse_assignments(assignments: list[str]) -> dict[str, dict[str, Any]]:
     """Turn ``["train.lr=1e-3", "sample.eta=0.5"]`` into ``{"train": {"lr": 0.001}, "sample": {"eta": 0.5}}``.
 
@@ -190,11 +202,23 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"]) or "(top level)"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
+        if len(first["loc"]) == 1 and (place := _elsewhere(model, str(first["loc"][0]))):
+            return place + more
         known = _fields_at(model, first["loc"][:-1])
         return f"unknown key {key!r}: {nearest(str(first['loc'][-1]), known)}{more}"
     value = first.get("input")
     shown = "" if isinstance(value, dict | list) or first["type"] == "missing" else f" (got {value!r:.80})"
     return f"{key}: {first['msg']}{shown}{more}"
+
+
+def _elsewhere(model: type[BaseModel], key: str) -> str:
+    """Where a key belongs that stands at the top of a file by mistake; empty when it is nowhere else either."""
+    if key == "dataset" and "data" in model.model_fields:
+        return "dataset: write name under [data]"
+    for part, shown in (("rows", "[[rows]]"), ("data", "[data]"), ("evaluation", "[evaluation]")):
+        if key in (_fields_at(model, (part,)) if part in model.model_fields else ()):
+            return f"{key} belongs into {shown}"
+    return ""
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -157,6 +157,8 @@ class Comparison:
         fronts: Pareto fronts; the first is that of the headline measure against sampling time.
         reference_row: label of the row that all others were compared with; None for the best of each measure.
         interval: the kind of the intervals over seeds, ``"t"`` or ``"bootstrap"``.
+        specification: what was asked for as TOML, flags included, which ``genbench compare --config`` reads; empty
+            where it is not known.
     """
 
     name: str
@@ -171,6 +173,7 @@ class Comparison:
     fronts: Sequence[Front] = ()
     reference_row: str | None = None
     interval: str = "t"
+    specification: str = ""
 
     def column(self, key: str) -> Column:
         """The column with this key. Raises `KeyError` when there is none."""

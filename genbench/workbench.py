@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
 from genbench.errors import DataError, Diverged, GenbenchError, Pruned
 from genbench.files import writable_folder, write_text
 from genbench.keeping import HISTORY, weights_file
@@ -17,7 +15,7 @@ from genbench.observing import Observer, Observers
 from genbench.planning import Plan, plan
 from genbench.precision import resolve_device
 from genbench.running import FIGURES, SHEET, Runner
-from genbench.specs import DataSpec, EvaluationSpec, RunSpec
+from genbench.specs import DataSpec, EvaluationSpec, RunSpec, as_toml
 from genbench.tasks.base import OpenTask
 from genbench.tracking import RunLog, Store
 from genbench.training import Training
@@ -140,7 +138,7 @@ class Workbench:
 
 def spec_as_toml(spec: RunSpec) -> str:
     """The specification as a file that ``genbench run`` reads back."""
-    return tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))
+    return as_toml(spec)
 
 
 def _tags(planned: Plan) -> dict[str, str]:

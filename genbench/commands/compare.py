@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,15 @@ def with_selection(spec: ComparisonSpec, selection: str) -> ComparisonSpec:
     """The same comparison, every row's weights chosen so."""
     rows = [{**row.model_dump(), "selection": selection} for row in spec.rows]
     return validate(ComparisonSpec, {**spec.model_dump(), "rows": rows}, "--selection")
+
+
+def from_file_command(config: Path, report: Report) -> str:
+    """The command for a file that has the whole specification, flags included: what is left is how it is reported."""
+    words = ["genbench", "compare", "--config", config.name]
+    words += ["--interval", report.interval] if report.interval != "t" else []
+    words += ["--reference-row", report.reference_row] if report.reference_row is not None else []
+    words += ["--columns", ",".join(report.columns)] if report.columns else []
+    return shlex.join(words)
 
 
 def default_data(family: str) -> str:

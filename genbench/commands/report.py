@@ -28,7 +28,11 @@ def report(names: Sequence[str], *, out: Path | None, results: Path) -> None:
     for archived in found:
         if not names:
             print(f"newest comparison: {archived.table.name}", file=sys.stderr)
-        print(write_report(archived, out or archived.folder / REPORT))
+        print(write_report(archived, out or archived.folder / REPORT, _warn))
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def finished(name: str, results: Path) -> Archived:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genbench import plugins
@@ -12,7 +12,7 @@ from genbench.comparing.report import Report
 from genbench.comparing.tabulating import tabulate
 from genbench.errors import ConfigError, Diverged, GenbenchError, RunError
 from genbench.hashing import content_hash
-from genbench.specs import ComparisonSpec, RowSpec
+from genbench.specs import ComparisonSpec, RowSpec, as_toml
 from genbench.tables import Comparison, Failure
 from genbench.tasks.base import OpenTask
 from genbench.workbench import Workbench
@@ -63,6 +63,7 @@ def compare(spec: ComparisonSpec, bench: Workbench, *, command: str = "", report
         spec, rows, plans[labels[0], 0].task, name=spec.name or default_name(spec), command=command, report=report
     )
     folders = [(label, bench.sample_folder(plans[label, 0])) for label in labels]
+    table = replace(table, specification=as_toml(spec))
     return Compared(table, plans[labels[0], 0].task, [(label, path) for label, path in folders if path is not None])
 
 

@@ -6,16 +6,21 @@ configuration with its presets filled in, machines, versions, seeds.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from genbench.errors import DataError
 from genbench.exporting.tidy import plain
 from genbench.files import read_json, write_json
-from genbench.tables import Against, Cell, Column, Comparison, Failure, Front, Row
+from genbench.tables import Comparison
 
 ARCHIVE = "comparison.json"
 ARCHIVE_SCHEMA = 1
@@ -33,77 +38,123 @@ class KeptRun:
 
 @dataclass(frozen=True)
 class Archived:
-    """A comparison read back: the folder where its figures are, its table, its runs in order of row and seed."""
+    """A comparison read back.
+
+    Attributes:
+        folder: where its figures are.
+        table: its table.
+        runs: in order of row and seed.
+        pictures: names of the PNG files that it left in ``folder``; None where it is too old to say.
+    """
 
     folder: Path
     table: Comparison
     runs: Sequence[KeptRun]
+    pictures: Sequence[str] | None = None
 
 
 def write_archive(table: Comparison, runs: Sequence[KeptRun], folder: Path) -> Path:
     """Write ``comparison.json`` into ``folder`` and return its path. What is not finite becomes null.
 
+    The pictures that lie in ``folder`` by then are listed, so that one that is lost later is missed.
+
     Raises:
         GenbenchError: when the folder cannot be written or the disk is full.
     """
     kept = [{"label": run.label, "run": run.id, "record": _without_measures(run.record)} for run in runs]
-    content = {"schema": ARCHIVE_SCHEMA, "kind": "comparison", "table": asdict(table), "runs": kept}
+    content = {
+        "schema": ARCHIVE_SCHEMA,
+        "kind": "comparison",
+        "table": asdict(table),
+        "runs": kept,
+        "pictures": sorted(path.name for path in folder.glob("*.png")),
+    }
     return write_json(folder / ARCHIVE, plain(content))
 
 
 def read_archive(folder: Path) -> Archived:
-    """Read what `write_archive` wrote; null values of cells come back as NaN.
+    """Read what `write_archive` wrote; null values of cells come back as NaN, and what later versions add is left out.
 
     Raises:
-        DataError: when the file is missing, damaged or of another version, naming it.
+        DataError: when the file is missing, damaged or of another version, naming it and the entry that is wrong.
     """
     path = folder / ARCHIVE
     content = read_json(path)
-    schema = content.get("schema") if isinstance(content, dict) else None
-    if schema != ARCHIVE_SCHEMA:
-        raise DataError(f"{path}: is of schema {schema!r}, which this genbench does not know: compare again")
+    if not isinstance(content, dict) or "schema" not in content:
+        raise DataError(f"{path}: not a comparison that genbench wrote: compare again")
+    if content["schema"] != ARCHIVE_SCHEMA:
+        raise DataError(f"{path}: is of schema {content['schema']!r}, which this genbench does not know: compare again")
+    for cell in _cells(content.get("table")):
+        _restore(cell)
     try:
-        table = _table(content["table"])
-        runs = [KeptRun(str(run["label"]), str(run["run"]), dict(run["record"])) for run in content["runs"]]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__} {error}"
-        raise DataError(f"{path}: not a comparison that genbench wrote ({reason}): compare again") from None
-    return Archived(folder, table, runs)
+        whole = _checked().validate_json(json.dumps(content), strict=True)  # strict, yet objects become dataclasses
+    except ValidationError as error:
+        raise DataError(f"{path}: not a comparison that genbench wrote ({_problem(error)}): compare again") from None
+    runs = [KeptRun(entry["label"], entry["run"], entry["record"]) for entry in whole["runs"]]
+    return Archived(folder, whole["table"], runs, whole.get("pictures"))
+
+
+class _Stage(TypedDict, total=False):
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    machine: dict[str, Any]
+    finished: str
+    genbench: str
+
+
+class _Record(TypedDict, total=False):
+    """What reports read of a run's record; all else in it is kept as it is."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    family: str
+    preset: str
+    repetition: int
+    train_config: dict[str, Any]
+    sample_config: dict[str, Any]
+    selection: dict[str, Any] | None
+    stages: dict[str, _Stage]
+
+
+class _Run(TypedDict):
+    label: str
+    run: str
+    record: _Record
+
+
+class _Whole(TypedDict):
+    table: Comparison
+    runs: list[_Run]
+    pictures: NotRequired[list[str]]
+
+
+@cache
+def _checked() -> TypeAdapter[_Whole]:
+    return TypeAdapter(_Whole)
+
+
+def _problem(error: ValidationError) -> str:
+    """``table.rows.0.label: Input should be a valid string, got 5``."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    value = first["input"]
+    got = "" if first["type"] == "missing" or isinstance(value, dict | list) else f", got {value!r:.60}"
+    return f"{where}: {first['msg']}{got}"
 
 
 def _without_measures(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key != "metrics"}
 
 
-def _table(content: Mapping[str, Any]) -> Comparison:
-    """The table from its JSON. Raises `KeyError`, `TypeError` or `ValueError` when it is something else."""
-    table = _known(Comparison, content)
-    table["columns"] = [Column(**_known(Column, column)) for column in table["columns"]]
-    table["rows"] = [_row(row) for row in table["rows"]]
-    table["fronts"] = [Front(**_known(Front, front)) for front in table.get("fronts", ())]
-    return Comparison(**table)
+def _cells(table: Any) -> Iterator[dict[str, Any]]:
+    """Whatever has the form of a cell in what should be a table."""
+    rows = table.get("rows") if isinstance(table, dict) else None
+    for row in rows if isinstance(rows, list) else ():
+        cells = row.get("cells") if isinstance(row, dict) else None
+        yield from (cell for cell in (cells.values() if isinstance(cells, dict) else ()) if isinstance(cell, dict))
 
 
-def _row(content: Mapping[str, Any]) -> Row:
-    row = _known(Row, content)
-    row["cells"] = {str(key): _cell(cell) for key, cell in row["cells"].items()}
-    row["failures"] = [Failure(**_known(Failure, failure)) for failure in row.get("failures", ())]
-    return Row(**row)
-
-
-def _cell(content: Mapping[str, Any]) -> Cell:
-    cell = _known(Cell, content)
-    cell["mean"] = _float(cell["mean"])
-    cell["values"] = [_float(value) for value in cell["values"]]
-    against = cell.get("against")
-    cell["against"] = Against(**_known(Against, against)) if against is not None else None
-    return Cell(**cell)
-
-
-def _known(kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries that ``kind`` has a field for: later versions may add some."""
-    return {entry.name: content[entry.name] for entry in fields(kind) if entry.name in content}
-
-
-def _float(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+def _restore(cell: dict[str, Any]) -> None:
+    """Null becomes NaN again."""
+    if cell.get("mean", 0) is None:
+        cell["mean"] = math.nan
+    if isinstance(cell.get("values"), list):
+        cell["values"] = [math.nan if value is None else value for value in cell["values"]]

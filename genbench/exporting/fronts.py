@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genbench.exporting.escaping import visible
-from genbench.exporting.layout import ARROWS, Heading, name
+from genbench.exporting.layout import ARROWS, Heading
+from genbench.exporting.lettering import in_lines, plain_logarithmic, short_names
 from genbench.exporting.numbers import Scale, column_scale
 from genbench.exporting.placing import Labelled, write_labels
 from genbench.exporting.plotting import figure_style, looks, save_figure, tidy_axis
@@ -43,8 +44,9 @@ def draw_fronts(comparison: Comparison, folder: Path) -> dict[str, Path]:
             _panel(axis, comparison, front)
         for axis in axes[1:]:
             axis.set_ylabel("")
-        figure.suptitle(visible(comparison.title), fontsize=9, parse_math=False)
-        figure.supxlabel(_caption(comparison), fontsize=7, color="0.35")
+        inches = figure.get_figwidth()
+        figure.suptitle(in_lines(comparison.title, inches, 9), fontsize=9, parse_math=False)
+        figure.supxlabel(in_lines(_caption(comparison), inches, 7), fontsize=7, color="0.35")
         for axis, front in zip(axes, fronts, strict=True):
             _label(figure, axis, comparison, front)
         return save_figure(figure, folder, "pareto")
@@ -68,11 +70,9 @@ def _panel(axis: Axes, comparison: Comparison, front: Front) -> None:
     for row in rows:
         look = looking[row.label]
         x, y = _scaled(row.cells[cost.key], across), row.cells[quality.key]
-        costs, scores = (dict(zip(cell.repetitions, cell.values, strict=False)) for cell in (x, y))
-        shared = [k for k in costs if k in scores]
-        if len(shared) > 1:
-            places = [costs[k] for k in shared], [scores[k] for k in shared]
-            axis.scatter(*places, 9, marker=look.marker, color=look.colour, alpha=0.45, linewidths=0)
+        if seeds := _seeds(x, y):
+            xs, ys = zip(*seeds, strict=True)
+            axis.scatter(xs, ys, 9, marker=look.marker, color=look.colour, alpha=0.45, linewidths=0)
         axis.errorbar(
             x.mean,
             y.mean,
@@ -88,13 +88,21 @@ def _panel(axis: Axes, comparison: Comparison, front: Front) -> None:
         )
     means = [row.cells[cost.key].mean / across.factor for row in rows]
     if min(means) > 0 and max(means) / min(means) > _WIDE:
-        axis.set_xscale("log")
+        axis.margins(0.12)
+        plain_logarithmic(axis)
     axis.margins(0.12)
     axis.set_xlabel(str(Heading(cost.title, across.unit, ARROWS[cost.better])), parse_math=False)
     axis.set_ylabel(str(Heading(quality.title, quality.unit, ARROWS[quality.better])), parse_math=False)
     tidy_axis(axis)
     _real(axis, comparison, quality)
     _steps(axis, comparison, front, quality, across)
+
+
+def _seeds(x: Cell, y: Cell) -> list[tuple[float, float]]:
+    """Single seeds that have both measures, where there are several."""
+    costs, scores = (dict(zip(cell.repetitions, cell.values, strict=False)) for cell in (x, y))
+    shared = [k for k in costs if k in scores and math.isfinite(costs[k]) and math.isfinite(scores[k])]
+    return [(costs[k], scores[k]) for k in shared] if len(shared) > 1 else []
 
 
 def _steps(axis: Axes, comparison: Comparison, front: Front, quality: Column, across: Scale) -> None:
@@ -132,13 +140,13 @@ def _label(figure: Figure, axis: Axes, comparison: Comparison, front: Front) -> 
     """Write each row's name beside its mean."""
     rows = _drawn(comparison, front)
     across = column_scale(comparison.column(front.cost), [row.cells[front.cost] for row in rows])
-    labelled = []
+    labelled, names = [], short_names(comparison.rows)
     for row in rows:
         x, y = _scaled(row.cells[front.cost], across), row.cells[front.quality]
         left, right = (x.mean if limit is None else limit for limit in (x.low, x.high))
         low, high = (y.mean if limit is None else limit for limit in (y.low, y.high))
         cross = ((max(left, 1e-3 * x.mean), right), (low, high))
-        labelled.append(Labelled(name(row, dict.fromkeys(row.marks, "")), (x.mean, y.mean), cross))
+        labelled.append(Labelled(names[row.label], (x.mean, y.mean), cross, _seeds(x, y)))
     write_labels(figure, axis, labelled)
 
 

@@ -18,6 +18,8 @@ _ABOVE, _BESIDE = 18, 30  # those of families' names beyond this many, above and
 
 _MARKS = {TIED: r"\dagger", RESAMPLED: r"\ddagger"}
 
+_FROM_FILE = " --config "
+
 Entry = Sequence[str]
 """The lines of one cell, each of them LaTeX."""
 
@@ -41,7 +43,7 @@ def to_latex(comparison: Comparison) -> str:
         small_print.append("Bold: best mean of each measure")
     return "\n".join(
         [
-            f"% {_comment(comparison.command)}",
+            *_comments(comparison),
             r"\begin{table}[t]",
             r"  \centering",
             f"  \\caption{{{latex_breakable(comparison.title)}}}",
@@ -92,9 +94,12 @@ def _small_print(sentences: Sequence[str]) -> list[str]:
     ]
 
 
-def _comment(command: str) -> str:
-    text = f"Made by: {visible(command)}" if command else "Made by genbench"
-    return text.encode("ascii", "backslashreplace").decode()
+def _comments(comparison: Comparison) -> list[str]:
+    """The command that makes the table and, where it reads a file, the file's text."""
+    told = [f"Made by: {comparison.command}" if comparison.command else "Made by genbench"]
+    if comparison.specification and _FROM_FILE in comparison.command:
+        told += ["with this file:", *(f"  {line}" for line in comparison.specification.splitlines())]
+    return [f"% {visible(line)}".rstrip().encode("ascii", "backslashreplace").decode() for line in told]
 
 
 def _stack(entry: Entry, place: str) -> str:

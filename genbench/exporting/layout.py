@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from genbench.exporting.numbers import MISSING, Number, column_scale, number
+from genbench.exporting.numbers import MISSING, Number, column_scale, number, without_spread
 from genbench.tables import Cell, Column, Comparison, Row, main_columns
 
 T = TypeVar("T")
@@ -132,6 +132,12 @@ def seeds(row: Row) -> str:
 
 
 def best(comparison: Comparison, column: Column) -> frozenset[str]:
+    """Labels of the `leaders`, where seeds were repeated: after one seed no row is claimed to be the best."""
+    repeated = any(row.seeds > 1 for row in comparison.rows if not row.reference)
+    return leaders(comparison, column) if repeated else frozenset()
+
+
+def leaders(comparison: Comparison, column: Column) -> frozenset[str]:
     """Labels of the rows with the best mean, when the column has a direction and two rows or more to choose from."""
     means = {
         row.label: row.cells[column.key].mean
@@ -151,7 +157,7 @@ def notes(comparison: Comparison) -> list[str]:
     """
     letters = remark_letters(comparison)
     sentences = [*comparison.notes[:1], *_legend(comparison), *(f"{v} {k}" for k, v in letters.items())]
-    sentences += [*comparison.notes[1:], *_fronts(comparison), *_ceilings(comparison)]
+    sentences += [*_unspread(comparison), *comparison.notes[1:], *_fronts(comparison), *_ceilings(comparison)]
     sentences += [f"{column.title}: {column.note}" for column in shown_columns(comparison) if column.note]
     return [short_hashes(sentence) for sentence in (*sentences, *identities(shown_columns(comparison)))]
 
@@ -203,6 +209,16 @@ def _legend(comparison: Comparison) -> list[str]:
             "training again"
         )
     return sentences
+
+
+def _unspread(comparison: Comparison) -> list[str]:
+    """A value that all seeds share stands without an interval; operations are computed, and so are always alike."""
+    for column in shown_columns(comparison):
+        cells = [row.cells[column.key] for row in comparison.rows if column.key in row.cells]
+        scale = column_scale(column, cells)
+        if column.unit != "FLOP" and any(without_spread(cell, scale) for cell in cells):
+            return ["where all seeds gave the same value no interval can be told"]
+    return []
 
 
 def _fronts(comparison: Comparison) -> list[str]:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from genbench.exporting.curves import SMOOTHING, History, stretches
 from genbench.exporting.escaping import visible
-from genbench.exporting.plotting import Look, figure_style, legend_columns, looks, save_figure, tidy_axis
+from genbench.exporting.lettering import in_lines, legend_columns, legend_inches, short_names, unmarked
+from genbench.exporting.plotting import Look, figure_style, looks, save_figure, tidy_axis
 from genbench.tables import Comparison
 
 if TYPE_CHECKING:
@@ -51,25 +52,28 @@ def draw_losses(comparison: Comparison, histories: Histories, folder: Path) -> d
     down = -(-len(names) // across)
     looking = looks(comparison.rows)
     with figure_style():
-        figure = Figure(figsize=(_PANEL[0] * max(across, 2), 0.9 + _PANEL[1] * down), layout="constrained", dpi=200)
+        named = {label: unmarked(text) for label, text in short_names(comparison.rows).items()}
+        inches = _PANEL[0] * max(across, 2)
+        below = legend_inches([named[label] for label in histories if label in named], inches)
+        figure = Figure(figsize=(inches, 0.75 + below + _PANEL[1] * down), layout="constrained", dpi=200)
         axes = list(figure.subplots(down, across, squeeze=False).flat)
         for axis, each in zip(axes, names, strict=False):
             for label, runs in histories.items():
                 if label in looking:
-                    _line(axis, [run[each] for run in runs.values() if each in run], looking[label], label)
+                    _line(axis, [run[each] for run in runs.values() if each in run], looking[label], named[label])
             _finish(axis, each)
         for axis in axes[len(names) :]:
             axis.set_axis_off()
-        figure.suptitle(visible(comparison.title), fontsize=9, parse_math=False)
+        figure.suptitle(in_lines(comparison.title, inches, 9), fontsize=9, parse_math=False)
         shown = {text: line for axis in axes for line, text in zip(*axis.get_legend_handles_labels(), strict=True)}
         figure.legend(
             list(shown.values()),
             list(shown),
             loc="outside lower center",
-            ncols=legend_columns(list(shown), _PANEL[0] * max(across, 2)),
+            ncols=legend_columns(list(shown), inches),
             fontsize=8,
             frameon=False,
-            title=_CAPTION,
+            title=in_lines(_CAPTION, inches, 7),
             title_fontproperties={"size": 7},
         )
         return save_figure(figure, folder, "curves")
@@ -108,7 +112,6 @@ def _line(axis: Axes, runs: Sequence[tuple[Sequence[int], Sequence[float]]], loo
             axis.plot(*stretches(*run), color=look.colour, alpha=0.3, linewidth=0.7, zorder=1)
     steps, values = mean_curve(runs)
     every = 1 if len(steps) <= SMOOTHING // 2 else len(steps) // 6
-    text = visible(label).replace("$", r"\$").lstrip("_") or "row"
     line: dict[str, Any] = {
         "color": look.colour,
         "linestyle": look.dash,
@@ -116,7 +119,7 @@ def _line(axis: Axes, runs: Sequence[tuple[Sequence[int], Sequence[float]]], loo
         "markersize": 4,
         "markevery": every,
     }
-    axis.plot(steps, values, label=text, **line, **look.points)
+    axis.plot(steps, values, label=label, **line, **look.points)
 
 
 def _finish(axis: Axes, name: str) -> None:

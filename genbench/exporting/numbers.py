@@ -1,7 +1,8 @@
 """Numbers as people read them: no more digits than the uncertainty leaves, units that keep them short.
 
 Two significant digits of the interval's half width decide the decimals of mean and interval alike, as the Particle
-Data Group and the GUM (JCGM 100:2008, 7.2.6) advise; a value without an interval gets three or four.
+Data Group and the GUM (JCGM 100:2008, 7.2.6) advise; a value without an interval gets three or four, and a cost
+that was measured once gets three.
 """
 
 from __future__ import annotations
@@ -108,13 +109,22 @@ def number(cell: Cell | None, scale: Scale) -> Number | None:
     if scale.count and (limits is None or limits[1] == limits[0]):
         return _count(mean)
     if limits is None:
-        return _rounded(mean, (), plain_decimals(mean))
+        cost = bool(scale.unit) and len(cell.values) == 1
+        return _rounded(mean, (), significant_decimals(abs(mean), 3) if cost and mean else plain_decimals(mean))
     low, high = limits
     half = (high - low) / 2
     if half <= _NOISE * abs(mean):
-        return _rounded(mean, (), plain_decimals(mean), exact=True)
+        return _rounded(mean, (), plain_decimals(mean))
     symmetric = math.isclose(mean - low, high - mean, rel_tol=1e-3, abs_tol=_NOISE * abs(mean))
     return _rounded(mean, (half,) if symmetric else (low, high), significant_decimals(half, 2))
+
+
+def without_spread(cell: Cell, scale: Scale) -> bool:
+    """Whether several seeds gave the same value, to the last digits, of something that is measured and not counted."""
+    limits = _limits(cell, scale)
+    if limits is None or len(cell.values) < 2 or scale.count or not math.isfinite(cell.mean):
+        return False
+    return (limits[1] - limits[0]) / 2 <= _NOISE * abs(cell.mean / scale.factor)
 
 
 def significant_decimals(value: float, significant: int) -> int:
@@ -146,7 +156,7 @@ def _limits(cell: Cell, scale: Scale) -> tuple[float, float] | None:
     return cell.low / scale.factor, cell.high / scale.factor
 
 
-def _rounded(mean: float, spread: tuple[float, ...], decimals: int, *, exact: bool = False) -> Number:
+def _rounded(mean: float, spread: tuple[float, ...], decimals: int) -> Number:
     """Print with ``decimals``, or with a power of ten where that takes too many zeros."""
     largest = max(abs(mean), *map(abs, spread), 0.0)
     exponent = 0
@@ -155,7 +165,7 @@ def _rounded(mean: float, spread: tuple[float, ...], decimals: int, *, exact: bo
         mean, spread = mean / 10.0**exponent, tuple(value / 10.0**exponent for value in spread)
         decimals = decimals + exponent if spread else 3
     texts = tuple(digits(value, decimals) for value in spread)
-    return Number(digits(mean, decimals), ("0",) if exact else texts, exponent=exponent)
+    return Number(digits(mean, decimals), texts, exponent=exponent)
 
 
 def _count(value: float) -> Number:

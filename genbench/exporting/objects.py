@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genbench.errors import DataError
+from genbench.exporting.csv import harmless
 from genbench.exporting.escaping import visible
-from genbench.exporting.plotting import figure_style, legend_columns, looks, save_figure, tidy_axis
+from genbench.exporting.lettering import in_lines, legend_columns, legend_inches, short_names, unmarked
+from genbench.exporting.plotting import figure_style, looks, save_figure, tidy_axis
 from genbench.files import whole_file
 from genbench.tables import Cell, Comparison, Row
 
@@ -59,7 +61,14 @@ def write_objects(scores: Scores, folder: Path) -> Path:
         for label, runs in scores.items():
             for repetition, objects in runs.items():
                 writer.writerows(
-                    [visible(label), repetition, o.object, o.asked, _text(o.accuracy), _text(o.ceiling)]
+                    [
+                        harmless(visible(label)),
+                        repetition,
+                        harmless(o.object),
+                        o.asked,
+                        _text(o.accuracy),
+                        _text(o.ceiling),
+                    ]
                     for o in objects
                 )
     return path
@@ -89,8 +98,10 @@ def draw_objects(comparison: Comparison, scores: Scores, folder: Path) -> dict[s
 
     heights = {"objects": 1.2 + _LINE * max(len(names), 4), "sizes": 2.9}
     widths = {"objects": 4.4, "sizes": 2.9}
+    labels = [*short_names(rows).values(), "real, held out"]
     with figure_style():
-        size = (sum(widths[panel] for panel in panels), max(heights[panel] for panel in panels) + 0.5)
+        across = sum(widths[panel] for panel in panels)
+        size = (across, max(heights[panel] for panel in panels) + 0.3 + legend_inches(labels, across))
         figure = Figure(figsize=size, layout="constrained", dpi=200)
         ratios = [widths[panel] for panel in panels]
         axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=ratios)[0]
@@ -99,16 +110,16 @@ def draw_objects(comparison: Comparison, scores: Scores, folder: Path) -> dict[s
                 _by_object(axis, comparison, rows, scores, names)
             else:
                 _by_size(axis, comparison, rows, sizes)
-        figure.suptitle(visible(comparison.title), fontsize=9, parse_math=False)
+        figure.suptitle(in_lines(comparison.title, across, 9), fontsize=9, parse_math=False)
         handles, labels = axes[0].get_legend_handles_labels()
-        across = legend_columns(labels, size[0])
-        figure.legend(handles, labels, loc="outside lower center", ncols=across, fontsize=8, frameon=False)
+        ncols = legend_columns(labels, across)
+        figure.legend(handles, labels, loc="outside lower center", ncols=ncols, fontsize=8, frameon=False)
         return save_figure(figure, folder, "objects")
 
 
 def _by_object(axis: Axes, comparison: Comparison, rows: Sequence[Row], scores: Scores, names: Sequence[str]) -> None:
     """One line an object: each row's mean over seeds with its single seeds, and what real pictures score."""
-    looking = looks(comparison.rows)
+    looking, named = looks(comparison.rows), short_names(comparison.rows)
     drawn = [row for row in rows if scores.get(row.label)]
     everything = [o for runs in scores.values() for objects in runs.values() for o in objects]
     ceilings = {o.object: o.ceiling for o in everything if o.ceiling is not None}
@@ -128,7 +139,15 @@ def _by_object(axis: Axes, comparison: Comparison, rows: Sequence[Row], scores: 
             )
         if means:
             xs, ys = zip(*means, strict=True)
-            axis.plot(xs, ys, color=look.colour, linestyle="none", markersize=5, label=_label(row), **look.points)
+            axis.plot(
+                xs,
+                ys,
+                color=look.colour,
+                linestyle="none",
+                markersize=5,
+                label=unmarked(named[row.label]),
+                **look.points,
+            )
     if ceilings:
         places = [names.index(each) for each in ceilings]
         axis.plot(list(ceilings.values()), places, "|", color="0.25", markersize=9, label="real, held out", zorder=1)
@@ -145,7 +164,7 @@ def _by_object(axis: Axes, comparison: Comparison, rows: Sequence[Row], scores: 
 
 def _by_size(axis: Axes, comparison: Comparison, rows: Sequence[Row], sizes: Sequence[tuple[int, str]]) -> None:
     """Accuracy over how many objects were asked for, means with their intervals."""
-    looking = looks(comparison.rows)
+    looking, named = looks(comparison.rows), short_names(comparison.rows)
     for position, row in enumerate(rows):
         found = [(size, row.cells[key]) for size, key in sizes if key in row.cells]
         found = [(size, cell) for size, cell in found if math.isfinite(cell.mean)]
@@ -161,7 +180,7 @@ def _by_size(axis: Axes, comparison: Comparison, rows: Sequence[Row], sizes: Seq
             linewidth=1.2,
             capsize=2,
             markersize=6,
-            label=_label(row),
+            label=unmarked(named[row.label]),
             **look.points,
         )
     ceilings = {size: row.cells[key].ceiling for size, key in sizes for row in rows if key in row.cells}
@@ -185,10 +204,6 @@ def _reach(cell: Cell) -> tuple[float, float]:
     if cell.low is None or cell.high is None:
         return 0.0, 0.0
     return max(cell.mean - cell.low, 0.0), max(cell.high - cell.mean, 0.0)
-
-
-def _label(row: Row) -> str:
-    return visible(row.label).replace("$", r"\$").lstrip("_") or "row"
 
 
 def _number(text: str) -> float | None:

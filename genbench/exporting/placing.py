@@ -27,24 +27,36 @@ _PLACES: Sequence[Place] = (
     (0, -19, "center"),
     (7, 16, "left"),
     (-7, 16, "right"),
+    (7, -23, "left"),
+    (-7, -23, "right"),
+    (0, 25, "center"),
+    (0, -32, "center"),
 )
-_BAR, _POINT = 6, 9  # pixels that bars and points keep free on either side
+_BAR, _POINT, _SEED = 6, 9, 7  # pixels that bars, points and seeds keep free on either side
 _OUTSIDE = 3  # leaving the panel is so much worse than covering something
+_HIDDEN = 10  # and hiding a point or a seed, which are small
+_MARGIN = 4  # pixels between a label and the edge of the figure
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """A point in data coordinates, its label, and the ends of its bars: from left to right, from low to high."""
+    """A point in data coordinates, its label, the ends of its bars (left to right, low to high), and single seeds."""
 
     text: str
     point: Point
     bars: tuple[Point, Point]
+    seeds: Sequence[Point] = ()
 
 
 def write_labels(figure: Figure, axis: Axes, labelled: Sequence[Labelled]) -> None:
-    """Write every label, in order, where it covers the least of points, bars and earlier labels."""
+    """Write every label, in order, where it covers the least of points, seeds, bars and earlier labels.
+
+    No label leaves the figure.
+    """
     figure.draw_without_rendering()
-    occupied = [box for entry in labelled for box in _boxes(axis, entry)]
+    occupied = [box for entry in labelled for box in _bars(axis, entry)]
+    occupied += [text.get_window_extent() for text in axis.texts]
+    points = [box for entry in labelled for box in _points(axis, entry)]
     for entry in labelled:
         clashes = []
         for place in _PLACES:
@@ -52,13 +64,36 @@ def write_labels(figure: Figure, axis: Axes, labelled: Sequence[Labelled]) -> No
             box = written.get_window_extent()
             written.remove()
             outside = box.width * box.height - _overlap(box, axis.get_window_extent())
-            clashes.append(round(sum(_overlap(box, other) for other in occupied) + _OUTSIDE * outside))
-        chosen = _PLACES[clashes.index(min(clashes))]
-        occupied.append(_written(axis, entry, chosen).get_window_extent())
+            covered = sum(_overlap(box, other) for other in occupied)
+            hidden = sum(_overlap(box, other) for other in points)
+            clashes.append(round(covered + _HIDDEN * hidden + _OUTSIDE * outside))
+        written = _written(axis, entry, _PLACES[clashes.index(min(clashes))])
+        _pull_in(figure, written)
+        occupied.append(written.get_window_extent())
 
 
-def _boxes(axis: Axes, entry: Labelled) -> list[Bbox]:
-    """What a point and its bars take of the panel, in pixels."""
+def _pull_in(figure: Figure, written: Annotation) -> None:
+    """Move a label that would leave the figure back to its edge."""
+    box, points = written.get_window_extent(), 72 / figure.dpi
+    right, up = (
+        max(_MARGIN - low, 0.0) - max(high - (size - _MARGIN), 0.0)
+        for low, high, size in ((box.x0, box.x1, figure.bbox.width), (box.y0, box.y1, figure.bbox.height))
+    )
+    x, y = written.get_position()
+    written.set_position((x + right * points, y + up * points))
+
+
+def _points(axis: Axes, entry: Labelled) -> list[Bbox]:
+    """What a point and its seeds take of the panel, in pixels."""
+    from matplotlib.transforms import Bbox
+
+    sizes = [_POINT, *(_SEED for _ in entry.seeds)]
+    places = axis.transData.transform([entry.point, *entry.seeds])
+    return [Bbox([[x - r, y - r], [x + r, y + r]]) for (x, y), r in zip(places, sizes, strict=True)]
+
+
+def _bars(axis: Axes, entry: Labelled) -> list[Bbox]:
+    """What a point's bars take of the panel, in pixels."""
     from matplotlib.transforms import Bbox
 
     (left, right), (low, high), (across, up) = *entry.bars, entry.point
@@ -67,7 +102,6 @@ def _boxes(axis: Axes, entry: Labelled) -> list[Bbox]:
     return [
         Bbox([[x0, y - _BAR], [x1, y + _BAR]]),
         Bbox([[x - _BAR, y0], [x + _BAR, y1]]),
-        Bbox([[x - _POINT, y - _POINT], [x + _POINT, y + _POINT]]),
     ]
 
 

@@ -119,9 +119,3 @@ def looks(rows: Sequence[Row]) -> dict[str, Look]:
         found[row.label] = Look(*appearance(row.family, families), filling, DASHES[position % len(DASHES)])
         seen[row.family] += 1
     return found
-
-
-def legend_columns(labels: Sequence[str], inches: float) -> int:
-    """How many entries of a legend in 8 point type stand side by side in that width, four at most."""
-    needed = 0.075 * max(map(len, labels), default=0) + 0.6
-    return max(1, min(4, len(labels), int(inches / needed)))

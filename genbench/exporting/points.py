@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genbench.exporting.escaping import visible
-from genbench.exporting.layout import ARROWS, Heading, name, shown_columns
+from genbench.exporting.layout import ARROWS, Heading, shown_columns
+from genbench.exporting.lettering import in_lines, plain_logarithmic, short_names
 from genbench.exporting.numbers import Scale, column_scale
 from genbench.exporting.plotting import Look, figure_style, looks, save_figure, tidy_axis
 from genbench.tables import Cell, Column, Comparison, Row
@@ -20,6 +21,7 @@ _ACROSS = 3  # panels side by side
 _WIDTH, _LINE, _AROUND = 2.25, 0.27, 0.72  # inches: of a panel, of a row, of title and axis
 _LABELS = 1.5  # inches for rows' names, where they are that long
 _WIDE = 8.0  # a cost that spans more than this factor has a logarithmic axis
+_TICKS = 5  # on an axis, at most
 _BELOW = 0.27  # how far seeds stand below their row's line
 
 
@@ -49,8 +51,8 @@ def draw_points(comparison: Comparison, folder: Path) -> dict[str, Path]:
             _panel(axis, comparison, column, rows, looking)
         for axis in axes[len(columns) :]:
             axis.set_axis_off()
-        figure.suptitle(visible(comparison.title), fontsize=9, parse_math=False)
-        figure.supxlabel(_caption(comparison), fontsize=7, color="0.35")
+        figure.suptitle(in_lines(comparison.title, size[0], 9), fontsize=9, parse_math=False)
+        figure.supxlabel(in_lines(_caption(comparison), size[0], 7), fontsize=7, color="0.35")
         return save_figure(figure, folder, "points")
 
 
@@ -67,16 +69,20 @@ def _panel(
         _row(axis, row.cells[column.key], rows.index(row), looking[row.label], scale)
     means = [row.cells[column.key].mean for row in drawn]
     if column.unit and min(means) > 0 and max(means) / min(means) > _WIDE:
-        axis.set_xscale("log")
+        axis.margins(x=0.08)
+        plain_logarithmic(axis, _TICKS)
     elif scale.count:
         _short_counts(axis)
+    else:
+        axis.locator_params(axis="x", nbins=_TICKS)
     for row in comparison.rows:
         if row.reference and _known(row, column):
             real = row.cells[column.key].mean / scale.factor
             axis.axvline(real, color="0.25", linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-    axis.set_title(str(Heading(column.title, scale.unit, ARROWS[column.better])), fontsize=8, parse_math=False)
-    names = [visible(name(row, dict.fromkeys(row.marks, ""))) for row in rows]
-    axis.set_yticks(range(len(rows)), [text.replace("$", r"\$") for text in names], fontsize=8)
+    heading = str(Heading(column.title, scale.unit, ARROWS[column.better]))
+    axis.set_title(in_lines(heading, _WIDTH, 8), fontsize=8, parse_math=False)
+    names = short_names(rows)
+    axis.set_yticks(range(len(rows)), [names[row.label].replace("$", r"\$") for row in rows], fontsize=8)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.tick_params(axis="x", labelsize=7)
     axis.tick_params(axis="y", length=0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from genbench.exporting.csv import as_csv
 from genbench.exporting.tidy import plain, to_frame, unicode
 from genbench.tables import Comparison, Row
 
@@ -30,7 +31,7 @@ def to_wide(comparison: Comparison) -> pd.DataFrame:
 
 def to_wide_csv(comparison: Comparison) -> str:
     """`to_wide` as CSV with a heading."""
-    return to_wide(comparison).to_csv(index=False, lineterminator="\n")
+    return as_csv(to_wide(comparison))
 
 
 def to_parquet(comparison: Comparison) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,30 +14,38 @@ from markupsafe import Markup
 from genbench import __version__
 from genbench.exporting.archive import Archived
 from genbench.files import write_text
-from genbench.reporting.view import view
+from genbench.reporting.view import View, view
 
 REPORT = "report.html"
 
 
-def write_report(archived: Archived, path: Path) -> Path:
+def write_report(archived: Archived, path: Path, say: Callable[[str], None] = lambda _: None) -> Path:
     """Write the report of a finished comparison as one HTML file, and return its path.
 
+    Pictures that are missing or damaged are left out; the page says so, and ``say`` gets a line about each.
+
     Raises:
-        DataError: when one of its pictures is damaged.
         GenbenchError: when the file cannot be written.
     """
-    return write_text(path, to_page(archived))
+    shown = view(archived)
+    for entry in shown.left_out:
+        say(f"{archived.folder / entry}; left out of the page")
+    return write_text(path, _page(shown))
 
 
 def to_page(archived: Archived) -> str:
     """The report as HTML that loads nothing: style, script and pictures are in it, and its policy forbids the rest.
 
-    The same comparison gives the same text. Raises `DataError` when a picture is damaged.
+    The same comparison gives the same text.
     """
+    return _page(view(archived))
+
+
+def _page(shown: View) -> str:
     style, script = _resource("report.css"), _resource("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_resource("report.html.j2")).render(
-        page=view(archived),
+        page=shown,
         version=__version__,
         style=Markup(style),
         script=Markup(script),

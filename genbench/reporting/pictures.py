@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from genbench.errors import DataError
 from genbench.exporting.archive import Archived
@@ -113,25 +113,39 @@ _KNOWN = (
         "samples.png",
         "Features",
         "Features",
-        "What the classifier sees in pictures of both domains, by t-SNE in two dimensions; every row's first seed.",
+        "What the classifier sees in pictures of both domains, by t-SNE in two dimensions; every row's first seed. "
+        "Names stand in the middle of their classes; source pictures are filled, target pictures hollow.",
         1.0,
         "adaptation",
     ),
 )
 
 
-def galleries(archived: Archived) -> list[Gallery]:
-    """The sections of pictures that the comparison's folder has files for. Raises `DataError` for a damaged one."""
+def galleries(archived: Archived) -> tuple[list[Gallery], list[str]]:
+    """The sections of pictures that the comparison's folder has files for, and what is left out and why."""
     fitting = [known for known in _KNOWN if known.task in ("", archived.table.task)]
     present = [known for known in fitting if (archived.folder / known.file).is_file()]
+    absent = expected(archived) - {known.file for known in present}
+    left_out = [f"{known.file}: missing" for known in fitting if known.file in absent]
     room = LARGEST // max(len(present), 1)
     found: dict[str, list[Picture]] = {}
     for known in present:
-        source, width, height = _embedded(archived.folder / known.file, room)
+        try:
+            source, width, height = _embedded(archived.folder / known.file, room)
+        except DataError as error:
+            left_out.append(f"{known.file}: {error}")
+            continue
         alt = _alt(known, archived.table)
         shown = round(width / known.density), round(height / known.density)
         found.setdefault(known.gallery, []).append(Picture(known.title, known.caption, alt, source, *shown))
-    return [Gallery(title.lower(), title, pictures) for title, pictures in found.items()]
+    return [Gallery(title.lower(), title, pictures) for title, pictures in found.items()], left_out
+
+
+def expected(archived: Archived) -> set[str]:
+    """File names of the pictures that the comparison left; of an old one, those that every comparison has."""
+    if archived.pictures is not None:
+        return set(archived.pictures)
+    return {"points.png", "samples.png", *(["pareto.png"] if archived.table.fronts else [])}
 
 
 def _alt(known: _Known, table: Comparison) -> str:
@@ -168,12 +182,17 @@ def _embedded(path: Path, room: int) -> tuple[str, int, int]:
             image = opened.convert("RGB") if opened.mode not in ("L", "RGB") else opened.copy()
             kind = opened.format
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a picture ({error}): compare again") from None
+        raise DataError(f"not a picture ({_reason(error)})") from None
     width, height = image.size
     content = path.read_bytes()
     if kind != "PNG" or len(content) > room:
         content, kind = _fitted(image, room), "WEBP"
     return f"data:image/{kind.lower()};base64,{base64.b64encode(content).decode()}", width, height
+
+
+def _reason(error: Exception) -> str:
+    """What Pillow says, without the file's name and address in memory."""
+    return "of no known kind" if isinstance(error, UnidentifiedImageError) else str(error)
 
 
 def _fitted(image: Image.Image, room: int) -> bytes:

@@ -38,3 +38,30 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+
+// A page from a file may have no clipboard; then the text is selected and copied as by hand.
+for (const button of document.querySelectorAll("button.copy")) {
+  const source = document.getElementById(button.dataset.copies);
+  const status = document.getElementById(button.dataset.status);
+
+  const byHand = () => {
+    const range = document.createRange();
+    range.selectNodeContents(source);
+    const selection = window.getSelection();
+    selection.removeAllRanges();
+    selection.addRange(range);
+    return document.execCommand("copy");
+  };
+
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    let done = false;
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      done = true;
+    } catch {
+      done = byHand();
+    }
+    status.textContent = done ? "Copied." : "Selected: copy it with the keyboard.";
+  });
+}

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genbench.exporting.layout import best, name, seeds, shown_columns
+from genbench.exporting.layout import leaders, name, seeds, shown_columns
 from genbench.exporting.numbers import Scale, column_scale, digits, number, significant_decimals
 from genbench.tables import Against, Cell, Column, Comparison, Row
 
@@ -60,10 +60,10 @@ def _sentence(comparison: Comparison, column: Column, *, named: bool = True) -> 
         return _capital(f"{by}{what}; there is no other row to compare it with.")
     if comparison.reference_row is not None:
         return _capital(by + _against_reference(comparison, column, rows, scale))
-    leaders = best(comparison, column)
-    if all(row.label in leaders for row in rows):
+    top_labels = leaders(comparison, column)
+    if all(row.label in top_labels for row in rows):
         return _capital(f"{by}all rows have the same mean, {_value(rows[0], column, scale)}.")
-    top = next(row for row in rows if row.label in leaders)
+    top = next(row for row in rows if row.label in top_labels)
     others = [row for row in rows if row is not top]
     return _capital(by + _against_best(top, others, column, scale))
 

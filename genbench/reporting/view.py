@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,12 +101,15 @@ class View:
     environment: Sequence[Part]
     identities: Sequence[Part]
     command: str
+    specification: str
+    file: str
+    left_out: Sequence[str]
 
 
 def view(archived: Archived) -> View:
-    """The page's content. Raises `DataError` when a picture is damaged."""
+    """The page's content."""
     table, runs = archived.table, archived.runs
-    shown = galleries(archived)
+    shown, left_out = galleries(archived)
     sections = [("verdict", "Verdict"), ("table", "Table"), *((gallery.anchor, gallery.title) for gallery in shown)]
     for title in ("Configuration", "Environment", "Metric identities", "Reproduce"):
         sections.append((title.split()[-1].lower(), title))
@@ -126,7 +130,16 @@ def view(archived: Archived) -> View:
         environment=_environment(runs),
         identities=[_identity(column) for column in shown_columns(table) if column.identity],
         command=visible(table.command) or "not recorded",
+        specification=table.specification,
+        file=visible(_file(table)),
+        left_out=[visible(entry) for entry in left_out],
     )
+
+
+def _file(table: Comparison) -> str:
+    """The file that the command reads, or one named after the comparison."""
+    named = re.search(r" --config (\S+)", table.command)
+    return named[1] if named else f"{table.name}.toml"
 
 
 def _headings(table: Comparison) -> list[ColumnView]:
@@ -171,14 +184,14 @@ def _configured(row: Row, runs: Sequence[KeptRun]) -> Configured | None:
     first = own[0]
     chosen = {**dict(first.get("selection") or {}), "step": ", ".join(_selected(record) for record in own)}
     general = {
-        "family": f"{first['family']} (version {first.get('family_version', '?')})",
-        "preset": first["preset"],
-        "budget": first["budget"],
+        "family": f"{first.get('family', '?')} (version {first.get('family_version', '?')})",
+        "preset": first.get("preset", ""),
+        "budget": first.get("budget", ""),
         "weights": chosen.get("score") or chosen.get("name", "final"),
         "weights after step, by seed": chosen["step"],
         "precision": first.get("precision", ""),
-        "seeds": ", ".join(str(record["seed"]) for record in own),
-        "repetitions": ", ".join(str(record["repetition"]) for record in own),
+        "seeds": ", ".join(str(record.get("seed", "?")) for record in own),
+        "repetitions": ", ".join(str(record.get("repetition", "?")) for record in own),
         "data identity": first.get("data_identity", ""),
         "runs": ", ".join(row.runs),
     }

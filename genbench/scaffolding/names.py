@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import keyword
 import re
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from genbench.errors import ConfigError
 
@@ -29,6 +32,16 @@ class PluginName:
             raise ConfigError(f"{self.name!r} is longer than {_LONGEST} characters: choose a shorter name")
 
     @property
+    def clash(self) -> str:
+        """What else has the name and would be mixed up with it in code and imports; empty when nothing has."""
+        word = self.name.replace("-", "_")
+        if word in {each.lower() for each in keyword.kwlist}:
+            return "a keyword of Python"
+        if word in sys.stdlib_module_names:
+            return "a module of Python's standard library"
+        return "an installed module" if _installed(word) else ""
+
+    @property
     def distribution(self) -> str:
         """As pip knows it: ``genbench-my-flow``."""
         return f"genbench-{self.name}"
@@ -47,6 +60,15 @@ class PluginName:
     def title(self) -> str:
         """As tables print it: ``My flow``."""
         return self.name.replace("-", " ").capitalize()
+
+
+def _installed(module: str) -> bool:
+    """Whether ``import`` finds it as a module or package; a mere folder at hand is none."""
+    try:
+        found = find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    return found is not None and found.origin is not None
 
 
 def _nearest(text: str) -> str:

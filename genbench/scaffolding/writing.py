@@ -36,11 +36,13 @@ def write_family(name: PluginName, out: Path, task: Task) -> list[Path]:
         The files, relative to ``out``, sorted.
 
     Raises:
-        ConfigError: when a family of that name is installed or ``out`` exists.
+        ConfigError: when a family or a module of that name is installed, when Python uses the name, or ``out`` exists.
         GenbenchError: when ``out`` cannot be written.
     """
     if name.name in plugins.names("families"):
         raise ConfigError(f"a family {name.name!r} is installed already: choose another name")
+    if reason := name.clash:
+        raise ConfigError(f"{name.name!r} is {reason}: choose another name, such as {f'{name.name}-model'!r}")
     if out.exists() or out.is_symlink():
         raise ConfigError(f"{out} exists already: choose another folder with --out, or remove it")
     values = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -12,6 +12,7 @@ from genbench.comparing import Report
 from genbench.comparing.gathered import Gathered
 from genbench.comparing.tabulating import tabulate
 from genbench.errors import GenbenchError
+from genbench.specs import as_toml
 from genbench.sweeping.space import Configuration, label_of, row_of
 from genbench.sweeping.specification import SweepSpec
 from genbench.sweeping.studies import FAILURES, REASON, RUNS, SweepStudy
@@ -76,7 +77,8 @@ def table(study: SweepStudy, bench: Workbench, *, command: str) -> Comparison | 
         return None
     comparison = spec.comparison([entry.spec for entry in gathered])
     task = bench.open(spec.data, spec.evaluation, spec.device)
-    return tabulate(comparison, gathered, task, name=study.name, command=command, report=Report(columns=spec.columns))
+    found = tabulate(comparison, gathered, task, name=study.name, command=command, report=Report(columns=spec.columns))
+    return replace(found, specification=as_toml(spec))
 
 
 def shown(study: SweepStudy) -> list[FrozenTrial]:

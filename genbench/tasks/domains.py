@@ -24,6 +24,13 @@ _TIMELESS: Mapping[str, dict[str, Any]] = {".png": {}, ".pdf": {"CreationDate": 
 """So that the same figure is the same file."""
 _DOMAIN_COLOURS = ("#0072b2", "#d55e00")
 _DOMAIN_MARKERS = ("o", "^")
+CLASS_COLOURS = (
+    *("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc"),
+    *("#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9"),
+)
+"""Colours that colour-blind readers tell apart: the palette *colorblind* of M. Waskom's seaborn."""
+_CLASS_MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+_LONGEST_NAME = 16
 
 
 @dataclass(frozen=True)
@@ -139,21 +146,45 @@ def _by_class(
     classes: Sequence[str],
     names: Sequence[str],
 ) -> None:
-    from matplotlib import colormaps
+    """Source pictures filled, target pictures hollow; a class has its colour, marker and, in its middle, name."""
     from matplotlib.lines import Line2D
 
-    colours = colormaps["tab10" if len(classes) <= 10 else "tab20"]
-    for domain, (places, numbers) in enumerate(zip(points, labels, strict=True)):
-        marker = _DOMAIN_MARKERS[domain]
-        axis.scatter(*places.T, c=colours(numbers % colours.N), marker=marker, s=14, alpha=0.8, linewidths=0)
+    for places, numbers, filled in zip(points, labels, (True, False), strict=True):
+        for k in range(len(classes)):
+            own, colour = places[numbers == k], CLASS_COLOURS[k % len(CLASS_COLOURS)]
+            faces = {"facecolors": colour, "linewidths": 0} if filled else {"facecolors": "none", "linewidths": 0.8}
+            axis.scatter(*own.T, marker=class_marker(k), s=16, alpha=0.8, edgecolors=colour, **faces)
+    everywhere, every = np.concatenate(points), np.concatenate(labels)
+    for k, each in enumerate(classes):
+        if (every == k).any():
+            _name(axis, each, centre(everywhere[every == k]))
     shapes = [
-        Line2D([], [], marker=m, linestyle="", color="0.3", label=n)
-        for m, n in zip(_DOMAIN_MARKERS, names, strict=True)
+        Line2D([], [], marker="o", linestyle="", color="0.3", markerfacecolor=face, label=n)
+        for face, n in zip(("0.3", "none"), names, strict=True)
     ]
-    dots = [
-        Line2D([], [], marker="o", linestyle="", color=colours(k % colours.N), label=n) for k, n in enumerate(classes)
-    ]
-    axis.legend(handles=[*shapes, *dots[:20]], fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    axis.legend(handles=shapes, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+
+
+def class_marker(number: int) -> str:
+    """The marker of a class: classes that share a colour have different ones."""
+    return _CLASS_MARKERS[number // len(CLASS_COLOURS) % len(_CLASS_MARKERS)]
+
+
+def centre(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The one of the points [N, 2] that has the least distance to all others: inside a cluster, where means are not."""
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    found: npt.NDArray[np.float64] = points[apart.sum(axis=1).argmin()]
+    return found
+
+
+def _name(axis: Any, text: str, place: npt.NDArray[np.float64]) -> None:
+    """A class's name, dark in a white halo, so that it is read over points of any colour and in grey."""
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    shown = text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+    style = {"fontsize": 9, "fontweight": "bold", "color": "0.1", "clip_on": True}
+    axis.text(*place, shown, ha="center", va="center", path_effects=halo, parse_math=False, zorder=5, **style)
 
 
 def _by_domain(axis: Any, points: Sequence[npt.NDArray[np.float64]], names: Sequence[str]) -> None:

@@ -2,8 +2,10 @@
 
 import re
 import shutil
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ import pytest
 from PIL import Image
 
 from genbench.exporting import KeptRun, write_archive
+from genbench.exporting.latex import to_latex
 from genbench.reporting.page import to_page
 from genbench.reporting.pictures import LARGEST, galleries
+from genbench.specs import ComparisonSpec, as_toml, validate
 from genbench.tables import Comparison
 from tests.cli.test_bad_input import refused
 from tests.conftest import Cli
@@ -73,7 +77,11 @@ def test_report_of_the_newest_or_of_those_named(cli: Cli, tmp_path: Path) -> Non
     finish(results, comparison(), "third")
     assert cli("report", "mine.toml").out == "results/third/report.html\n"
     (results / "third" / "points.png").write_bytes(b"no picture")
-    refused(cli("report", "third"), "points.png: not a picture")
+    damaged = cli("report", "third")
+    assert (damaged.code, damaged.out) == (0, "results/third/report.html\n")
+    assert "warning: results/third/points.png: not a picture (of no known kind); left out of the page" in damaged.err
+    page = (results / "third" / "report.html").read_text(encoding="utf-8")
+    assert "<li>points.png: not a picture (of no known kind)</li>" in page
     (results / "third" / "comparison.json").write_text("{")
     refused(cli("report", "third"), "comparison.json: not valid JSON")
 
@@ -103,11 +111,41 @@ def test_large_pictures_are_made_smaller(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in folder.glob("*.png")) > 2 * LARGEST
     archived = read_archive(folder)
     assert len(to_page(archived)) < 5_000_000
-    shown = {picture.title: picture for gallery in galleries(archived) for picture in gallery.pictures}
+    found, left_out = galleries(archived)
+    assert left_out == []
+    shown = {picture.title: picture for gallery in found for picture in gallery.pictures}
     assert (shown["Samples"].width, shown["Samples"].height) == (1300, 1000)
     assert shown["Samples"].source.startswith("data:image/webp;base64,")
-    adapted = galleries(replace(archived, table=replace(archived.table, task="adaptation")))
+    adapted, _ = galleries(replace(archived, table=replace(archived.table, task="adaptation")))
     assert [gallery.title for gallery in adapted] == ["Figures", "Features"]
+
+
+def test_pictures_that_got_lost_are_named(cli: Cli, tmp_path: Path) -> None:
+    folder = finish(tmp_path / "results", comparison(), "x")
+    finish(tmp_path / "results", comparison(), "x")  # lists the picture that the first left
+    assert "left out" not in cli("report", "x").err
+    (folder / "points.png").unlink()
+    answer = cli("report", "x")
+    assert answer.code == 0
+    assert "warning: results/x/points.png: missing; left out of the page" in answer.err
+    assert "<li>points.png: missing</li>" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_specification_is_on_the_page_and_makes_the_same_comparison(tmp_path: Path) -> None:
+    from genbench.exporting import read_archive
+
+    rows = [{"family": "ddpm", "label": label, "train": {"name": label}} for label in (*NASTY, "é λ 中 🚀 \n\x1b")]
+    spec = validate(ComparisonSpec, {"rows": rows, "seeds": 2, "budget": "5steps"}, "test")
+    table = replace(comparison(), specification=as_toml(spec), command="genbench compare --config mine.toml")
+    page = to_page(read_archive(finish(tmp_path, table, "x")))
+    shown = re.search(r'<code id="specification">(.*?)</code>', page, flags=re.DOTALL)
+    assert shown is not None
+    assert validate(ComparisonSpec, tomllib.loads(unescape(shown[1])), "page") == spec
+    assert '<button type="button" class="copy"' in page
+    lines = to_latex(table).split("\\begin{table}")[0].splitlines()
+    assert lines[:2] == ["% Made by: genbench compare --config mine.toml", "% with this file:"]
+    text = "\n".join(line.removeprefix("%").strip() for line in lines[2:])
+    assert validate(ComparisonSpec, tomllib.loads(text), "table.tex") == spec
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from genbench.console import ProgressBars
 from tests.conftest import Cli
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-9]|9[0-7])[0-9;]*m")
@@ -23,6 +24,17 @@ with ProgressBars(quiet={quiet}) as bars:
     bars.warned("careful")
     bars.stage_finished("train", reused=False)
 """
+
+
+def test_a_failed_run_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    bars = ProgressBars()
+    bars.run_started(2, 4, "explodes · digits 16 · smoke · seed 0")
+    bars.run_failed("explodes · digits 16 · smoke · seed 0", "loss is not finite [nan]")
+    bars.run_failed("trial 7", "no memory")
+    assert capsys.readouterr().err.splitlines() == [
+        "[2/4] explodes · seed 0 failed: loss is not finite [nan]",
+        "trial 7 failed: no memory",
+    ]
 
 
 def on_a_terminal(*, quiet: bool = False, **environment: str) -> str:

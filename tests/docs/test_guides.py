@@ -12,6 +12,7 @@ import torch
 import typer
 
 from genbench import plugins
+from genbench.checking.tasks import CHECKS
 from genbench.cli import app
 from genbench.specs import ComparisonSpec, validate
 from tests.conftest import Cli
@@ -84,6 +85,13 @@ def test_the_guide_s_extractor_extracts() -> None:
     features = extractor.features(images)
     assert (features.shape, features.dtype.name) == ((5, 64), "float32")
     assert features.sum(axis=1) == pytest.approx(1)
+
+
+def test_the_guide_shows_the_checks_that_there_are() -> None:
+    (shown,) = (block for block in blocks(GUIDES / "own-family.md", "") if block.startswith("check "))
+    rows = [line.split()[:2] for line in shown.splitlines()[1:] if not line.startswith(" ")]
+    assert {result for _, result in rows} == {"passed"}
+    assert [name for name, _ in rows] == [check.name for check in CHECKS["generation"]]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -43,15 +43,41 @@ def test_what_is_not_finite_stays_so_and_the_file_is_strict_json(tmp_path):
     ("content", "says"),
     [
         ("{", "not valid JSON"),
-        ("[]", "of schema None"),
+        ("[1, 2]", "comparison.json: not a comparison that genbench wrote: compare again"),
+        ("{}", "comparison.json: not a comparison that genbench wrote: compare again"),
         ('{"schema": 99}', "of schema 99"),
-        ('{"schema": 1, "table": {"name": "x"}, "runs": []}', "KeyError 'columns'"),
+        ('{"schema": 1, "table": {"name": "x"}, "runs": []}', "(table.title: Field required)"),
         ('{"schema": 1, "table": [], "runs": []}', "not a comparison that genbench wrote"),
     ],
 )
 def test_damaged_files_are_refused_in_one_line(tmp_path, content, says):
     (tmp_path / "comparison.json").write_text(content)
     with pytest.raises(DataError, match=r"comparison\.json") as caught:
+        read_archive(tmp_path)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "says"),
+    [
+        (("table", "rows", 0, "label"), 5, "table.rows.0.label: Input should be a valid string, got 5"),
+        (("table", "rows", 0, "cells", "fid", "mean"), "x", "cells.fid.mean: Input should be a valid number"),
+        (("table", "rows", 0, "cells", "fid", "values"), 3, "cells.fid.values"),
+        (("table", "columns", 0, "better"), "more", "table.columns.0.better"),
+        (("runs",), [4], "runs.0: Input should be an object, got 4"),
+        (("runs", 0, "record", "stages"), 5, "runs.0.record.stages"),
+        (("pictures",), "points.png", "pictures"),
+    ],
+)
+def test_a_wrong_type_inside_is_named(tmp_path, place, wrong, says):
+    path = write_archive(marked(), [KeptRun("ddpm", "0123", {"family": "ddpm", "stages": {}})], tmp_path)
+    content = inside = json.loads(path.read_text())
+    for step in place[:-1]:
+        inside = inside[step]
+    inside[place[-1]] = wrong
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"comparison\.json: not a comparison that genbench wrote") as caught:
         read_archive(tmp_path)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)

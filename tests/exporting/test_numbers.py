@@ -1,13 +1,17 @@
 """Rounding: against the rule itself, and case by case."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genbench.exporting.layout import best, notes
+from genbench.exporting.markdown import to_markdown
 from genbench.exporting.numbers import Scale, column_scale, digits, number, significant_decimals
 from genbench.tables import Cell, Column
+from tests.exporting.examples import cell, comparison
 
 PLAIN = Scale(1.0, "")
 
@@ -25,8 +29,8 @@ def around(mean: float, half: float | None = None) -> Cell:
         (1234.5, 567.0, "1230 ± 570"),
         (0.5, 127.0, "0 ± 130"),
         (-0.0001, 0.01, "0.000 ± 0.010"),  # no negative zero
-        (1.0, 0.0, "1.000 ± 0"),
-        (0.953, 1e-14, "0.953 ± 0"),  # rounding of the mean is no spread
+        (1.0, 0.0, "1.000"),
+        (0.953, 1e-14, "0.953"),  # rounding of the mean is no spread
         (2.1e14, 3e12, "(2.100 ± 0.030)e+14"),
         (3.14159e-6, 1e-7, "(3.14 ± 0.10)e-06"),
         (0.9531, None, "0.953"),
@@ -43,6 +47,32 @@ def test_cases(mean, half, text):
     assert printed is not None
     assert printed.plain() == text
     assert printed.plain(tight=True) == text.replace(" ± ", "±")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(1.40123, "1.40"), (58.4712, "58.5"), (1234.4, "1230"), (0.0, "0")])
+def test_a_cost_that_was_measured_once_has_three_digits(seconds, text):
+    printed = number(around(seconds), Scale(1.0, "s"))
+    assert printed is not None
+    assert printed.plain() == text
+
+
+def test_after_one_seed_nothing_is_marked_best():
+    once, thrice = comparison(seeds=1), comparison(seeds=3)
+    for column in once.columns:
+        assert best(once, column) == frozenset()
+        assert bool(best(thrice, column)) == (column.better != "neither")
+    assert "**" not in to_markdown(once)
+
+
+def test_a_value_that_all_seeds_share_has_no_interval_and_a_note_says_so():
+    table = comparison()
+    same = replace(table.rows[0], cells={**table.rows[0].cells, "accuracy": cell([0.12, 0.12, 0.12])})
+    alike = replace(table, rows=[same, *table.rows[1:]])
+    told = "where all seeds gave the same value no interval can be told"
+    assert told in notes(alike)
+    assert told not in notes(table)  # the parameters are alike, too, but counted
+    assert "± 0 " not in to_markdown(alike)
+    assert " 0.120 " in to_markdown(alike)
 
 
 @given(st.floats(1e-6, 1e6), st.integers(1, 6))

@@ -11,7 +11,8 @@ import pytest
 
 from genbench.errors import ConfigError, GenbenchError
 from genbench.exporting import print_table, to_frame, to_json, write_tables
-from genbench.exporting.csv import to_csv
+from genbench.exporting.csv import harmless, to_csv
+from genbench.exporting.wide import to_wide_csv
 from genbench.tables import Cell
 from tests.exporting.examples import COLUMNS, HOSTILE, comparison, marked
 
@@ -34,7 +35,17 @@ def read(text: str) -> pd.DataFrame:
 @pytest.mark.parametrize("labels", [("ddpm", "cgan"), HOSTILE, ("NA", "a,b;c", 'quote"', "=1+1")])
 def test_csv_reads_back_to_the_same_frame(labels):
     table = comparison(labels, failed=1)
-    pd.testing.assert_frame_equal(read(to_csv(table)), to_frame(table), check_dtype=False)
+    back, frame = read(to_csv(table)), to_frame(table)
+    pd.testing.assert_frame_equal(back, frame.assign(label=frame.label.map(harmless)), check_dtype=False)
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t"])
+@pytest.mark.parametrize("write", [to_csv, to_wide_csv])
+def test_no_name_is_a_formula_for_a_spreadsheet(first, write):
+    table = comparison([f"{first}1+1", "plain"])
+    lines = write(table).splitlines()[1:]
+    assert {line[: len("'x1+1,")] for line in lines if "1+1" in line} == {f"'{first}1+1,"}
+    assert any(line.startswith("plain,") for line in lines)
 
 
 def test_frame_is_tidy():

@@ -8,6 +8,7 @@ import optuna
 import pytest
 
 from genbench.errors import ConfigError
+from genbench.specs import as_toml
 from genbench.sweeping import available, find, read
 from genbench.sweeping.overriding import override
 from genbench.sweeping.space import draw, grid, label_of, row_of
@@ -129,6 +130,11 @@ BAD = [
     (GOOD + '[space.n.variants]\n"" = {budget = "1img"}\n', "printable characters"),
     ('name = "größe"\n' + GOOD, "write name"),
 ]
+
+
+def test_a_sweep_written_as_toml_is_read_back(tmp_path: Path) -> None:
+    spec = read(written(tmp_path, GOOD))
+    assert read(written(tmp_path, as_toml(spec))) == spec
 
 
 @pytest.mark.parametrize(("text", "said"), BAD)

@@ -14,7 +14,7 @@ from genbench.planning import Plan, plan
 from genbench.running import Runner
 from genbench.specs import DataSpec, EvaluationSpec, RunSpec
 from genbench.tasks.adaptation import Adaptation
-from genbench.tasks.domains import Embedded, draw_domains, proxy_a_distance, tsne
+from genbench.tasks.domains import CLASS_COLOURS, Embedded, centre, class_marker, draw_domains, proxy_a_distance, tsne
 
 pytestmark = pytest.mark.usefixtures("genbench_home")
 CPU = torch.device("cpu")
@@ -196,6 +196,13 @@ def test_tsne_is_repeatable_and_keeps_clusters_apart():
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
     np.fill_diagonal(distance, np.inf)
     assert np.array_equal(distance.argmin(axis=1) < 40, np.arange(80) < 40)
+
+
+def test_classes_differ_in_colour_or_marker_and_are_named_where_they_are_dense():
+    looks = [(CLASS_COLOURS[k % len(CLASS_COLOURS)], class_marker(k)) for k in range(50)]
+    assert len(set(looks)) == len(looks)
+    two_lumps = np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [9.0, 9.0]])
+    assert np.linalg.norm(centre(two_lumps)) < 0.2  # not between the lumps
 
 
 def test_a_figure_has_a_row_of_panels_for_each_run(tmp_path: Path):
