@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from genbench.comparing.measures import describe
+from genbench.exporting.lettering import plain_logarithmic
 from genbench.exporting.plotting import COLOURS, MARKERS, figure_style, save_figure, tidy_axis
 from genbench.sweeping.space import label_of
 from genbench.sweeping.studies import SweepStudy
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 COSTS = ("train_s", "parameters", "sample_s", "peak_memory_mb")
 _FEWEST_FOR_IMPORTANCE = 4
 _LEGIBLE = 9
+_WIDE = 8.0  # values that span more than this factor have a logarithmic axis
 
 
 def draw_sweep(study: SweepStudy, comparison: Comparison | None, folder: Path) -> dict[str, Path]:
@@ -66,6 +68,8 @@ def _swept(study: SweepStudy, comparison: Comparison) -> Figure | None:
             axis.plot(places, [cell.mean for _, cell in shown], color=COLOURS[0], linewidth=1)
         for place, (_, cell) in zip(places, shown, strict=True):
             _point(axis, place, cell, COLOURS[0], "o")
+        if numeric and min(places) > 0 and max(places) > _WIDE * min(places):
+            plain_logarithmic(axis)
         if not numeric:
             labels = [row.label.partition("=")[2] or row.label for row, _ in shown]
             axis.set_xticks(places, labels, rotation=30 if max(map(len, labels)) > _LEGIBLE else 0, ha="center")
@@ -98,8 +102,8 @@ def _against_costs(study: SweepStudy, comparison: Comparison) -> Figure | None:
                 axis, row.cells[cost.key].mean, row.cells[quality.key], colour, marker, row.cells[cost.key], row.label
             )
         values = [row.cells[cost.key].mean for row in rows if cost.key in row.cells]
-        if min(values) > 0 and max(values) > 4 * min(values):
-            axis.set_xscale("log")
+        if min(values) > 0 and max(values) > _WIDE * min(values):
+            plain_logarithmic(axis)
         axis.set_xlabel(_heading(cost))
         tidy_axis(axis)
     axes[0].set_ylabel(_heading(quality))
