@@ -438,9 +438,9 @@ def figure(
 @app.command()
 def export(
     what: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            help="A finished comparison's name, or a run's id, the beginning of it, or its name.",
+            help="A finished comparison's or sweep's name; a run's id, the beginning of it, or its name; several runs.",
             autocompletion=completing.runs,
         ),
     ],
@@ -466,24 +466,33 @@ def export(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Write a finished comparison's table in any form, or a finished run's trained networks, for use elsewhere."""
+    """Write the table of a comparison, a sweep or several runs, or a run's trained networks, for use elsewhere."""
     from genbench.commands.report import find
 
-    folder = find(what, results)
+    form, names = format.value if format else None, _names("--columns", columns)
+    if len(what) > 1:
+        from genbench.commands.export_table import export_runs
+
+        if layout is not None:
+            raise ConfigError("--layout is for one run's networks, and several are named")
+        export_runs(
+            what, form=form, columns=names, reference=reference, out=out, results=results, command=_command_line()
+        )
+        return
+    folder = find(what[0], results)
     if folder is not None:
         from genbench.commands.export_table import export_table
 
         if layout is not None:
-            raise ConfigError(f"--layout is for a run's networks, and {what!r} is a comparison: leave it out")
-        form, names = format.value if format else None, _names("--columns", columns)
+            raise ConfigError(f"--layout is for a run's networks, and {what[0]!r} is a comparison: leave it out")
         export_table(folder, form=form, columns=names, reference=reference, out=out, results=results)
         return
     from genbench.commands.weights import PLAIN, export_run
 
     if format is not None or columns is not None or reference:
         given = "--format" if format else "--columns" if columns else "--reference"
-        raise ConfigError(f"{given} is for a finished comparison, and there is no {what!r} under {results}")
-    export_run(what, layout=layout or PLAIN, out=out, results=results, device=device, quiet=quiet)
+        raise ConfigError(f"{given} is for a finished comparison, and there is no {what[0]!r} under {results}")
+    export_run(what[0], layout=layout or PLAIN, out=out, results=results, device=device, quiet=quiet)
 
 
 @app.command()

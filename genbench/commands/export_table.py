@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from genbench.comparing.regrouping import tabulate_runs
 from genbench.errors import ConfigError
 from genbench.exporting import read_archive, select_columns, to_json, with_published
 from genbench.exporting.csv import to_csv
@@ -17,6 +18,7 @@ from genbench.exporting.wide import to_parquet, to_wide_csv
 from genbench.files import clear_os_errors, whole_file
 from genbench.plugins import check_choice
 from genbench.tables import Comparison
+from genbench.workbench import Finished, Workbench
 
 
 def _json(table: Comparison) -> str:
@@ -47,9 +49,32 @@ def export_table(
         ConfigError: an unknown form or measure, or Parquet without a file to write.
         DataError: when the comparison is damaged. GenbenchError: when a file cannot be written.
     """
+    export(read_archive(folder).table, form=form, columns=columns, reference=reference, out=out, results=results)
+
+
+def export_runs(
+    names: Sequence[str],
+    *,
+    form: str | None,
+    columns: Sequence[str],
+    reference: bool,
+    out: Path | None,
+    results: Path,
+    command: str,
+) -> None:
+    """Export a table over some runs as `export_table` does. Raises as it does, and as `tabulate_runs` does."""
+    bench = Workbench(results)
+    runs = [Finished(run, bench.store.record(run)) for run in map(bench.store.resolve, names)]
+    table = tabulate_runs(runs, bench, command=command)
+    export(table, form=form, columns=columns, reference=reference, out=out, results=results)
+
+
+def export(
+    table: Comparison, *, form: str | None, columns: Sequence[str], reference: bool, out: Path | None, results: Path
+) -> None:
+    """Write or print a table; see `export_table`."""
     if form is not None:
         check_choice("--format", form, FORMS)
-    table = read_archive(folder).table
     table = select_columns(table, columns)
     table = with_published(table) if reference else table
     if form is None:

@@ -52,3 +52,21 @@ def test_a_finished_comparison_is_exported_again(cli: Cli, tmp_path: Path) -> No
     assert page.count("<figure>") == 5
     assert "num inference steps" in page
     assert len(page) < 5_000_000
+
+
+def test_runs_of_different_commands_share_a_table(cli: Cli) -> None:
+    tiny = ("--set", "train.width=2", *(option for option in SMALL if option not in ("--seeds", "2")))
+    ids = []
+    for more in (("--seed", "0"), ("--seed", "1"), ("--seed", "0", "--budget", "3steps")):
+        made = cli("run", "cgan", *tiny, *more, "--format", "json")
+        assert made.code == 0, made.err
+        ids.append(json.loads(made.out)["id"])
+    table = json.loads(cli("export", ids[1][:8], ids[0], "--format", "json").out)
+    (row,) = [row for row in table["rows"] if row["family"]]
+    values = [json.loads(cli("run", "cgan", *tiny, "--seed", s, "-f", "json").out)["metrics"] for s in "01"]
+    assert row["metrics"]["accuracy"]["values"] == [v["accuracy"]["value"] for v in values]
+    both = json.loads(cli("export", ids[0], ids[2], "--format", "json").out)
+    assert [row["seeds"] for row in both["rows"] if row["family"]] == [1, 1]
+    refused(cli("export", *ids), "has seeds [0, 1] and", "name runs of the same seeds")
+    refused(cli("export", ids[0], ids[0]), "name each run once")
+    refused(cli("export", *ids[:2], "--layout", "diffusers"), "--layout is for one run's networks")
