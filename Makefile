@@ -8,12 +8,13 @@ FAMILIES := models/ddpm models/cgan models/dann
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test test-all lint format bench docs dist clean
+.PHONY: help install tools demo test test-all lint format bench docs dist clean
 
 help:
 	@echo "make demo      compare two model families on built-in data (about 5 minutes)"
 	@echo "make test      the test suite"
 	@echo "make test-all  the test suite with the slow tests"
+	@echo "make tools     Chromium and LaTeX for the tests that use them (Debian, as root)"
 	@echo "make lint      style, types and import rules"
 	@echo "make bench     the benchmarks"
 	@echo "make docs      the documentation, in site/"
@@ -27,6 +28,14 @@ $(STAMP): constraints.txt pyproject.toml $(FAMILIES:%=%/pyproject.toml)
 	$(BIN)/pip install --quiet --constraint constraints.txt hatchling editables
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev,docs]' $(FAMILIES:%=--editable %)
 	touch $@
+
+# Chromium and LaTeX, for the tests that look at reports and compile tables; without them those tests are skipped.
+tools:
+	@if command -v chromium pdflatex >/dev/null 2>&1 && command -v pdflatex >/dev/null; then exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		{ timeout 300 apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 600 apt-get install -y -qq --no-install-recommends \
+			chromium texlive-latex-recommended >/dev/null; } || echo "make tools: the tests that need Chromium or LaTeX will be skipped" >&2; \
+	else echo "make tools: install chromium and texlive-latex-recommended, or their tests are skipped" >&2; fi
 
 demo: install
 	$(BIN)/genbench compare ddpm cgan --dataset digits --preset quick --name demo

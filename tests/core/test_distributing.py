@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import numpy as np
@@ -34,7 +34,9 @@ from genbench.distributing.team import ALONE, Team
 from genbench.errors import ConfigError, RunError
 from genbench.keeping import read_history
 from genbench.training import Training
-from tests.conftest import Cli
+
+if TYPE_CHECKING:  # the other process has no tests to import
+    from tests.conftest import Cli
 
 CPU = torch.device("cpu")
 ROWS = 8
