@@ -36,6 +36,7 @@ from genbench.distributing.meeting import (
 )
 from genbench.distributing.team import ALONE, PeerLost, Team
 from genbench.errors import ConfigError
+from genbench.surroundings import environment
 
 COMMAND = [sys.executable, "-m", "genbench.commands.assist"]
 """What the leader starts: told its part on stdin."""
@@ -89,10 +90,10 @@ def assembled(processes: int, device: torch.device, request: Mapping[str, Any]) 
         else:
             store, port = new_meeting_place()
             threads = max(1, torch.get_num_threads() // processes)
-            environment = _places(processes, port, threads)
+            places = _places(processes, port, threads)
             stack.enter_context(_threads(threads))
-            stack.enter_context(_environment(environment | {"RANK": "0", "LOCAL_RANK": "0"}))
-            workers = stack.enter_context(_workers(processes, environment, request))
+            stack.enter_context(environment(places | {"RANK": "0", "LOCAL_RANK": "0"}))
+            workers = stack.enter_context(_workers(processes, places, request))
         store.set(ORDER, TRAIN)
         wait_until_ready(store, processes, workers)
         with joined(store, device, lambda words: reason(store, workers, words)) as team:
@@ -141,7 +142,7 @@ def _places(processes: int, port: int, threads: int) -> dict[str, str]:
 
 @contextmanager
 def _workers(
-    processes: int, environment: Mapping[str, str], request: Mapping[str, Any]
+    processes: int, places: Mapping[str, str], request: Mapping[str, Any]
 ) -> Iterator[list[subprocess.Popen[str]]]:
     """The other processes. They are told what to do on stdin, and end when it closes: with the leader at the latest.
 
@@ -150,7 +151,7 @@ def _workers(
     workers = []
     try:
         for rank in range(1, processes):
-            place = {**os.environ, **environment, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+            place = {**os.environ, **places, "RANK": str(rank), "LOCAL_RANK": str(rank)}
             worker = subprocess.Popen(
                 COMMAND, env=place, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
             )
@@ -209,18 +210,3 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Within the block, the environment has these."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -18,12 +19,12 @@ Floats = npt.NDArray[np.float32]
 BATCH = 256
 
 
-class FeatureClassifier(nn.Module):
+class FeatureClassifier(nn.Module, ABC):
     """What an evaluator wraps: ``forward`` gives logits [N, K], ``features`` penultimate features [N, D]."""
 
+    @abstractmethod
     def features(self, images: Tensor) -> Tensor:
         """Features [N, D] of images [N, C, H, W] in [-1, 1]."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)

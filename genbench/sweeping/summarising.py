@@ -32,7 +32,6 @@ class Counted:
     complete: int
     failed: int
     pruned: int
-    running: int
 
     @property
     def left(self) -> int:
@@ -49,7 +48,6 @@ def count(study: SweepStudy) -> Counted:
         number[TrialState.COMPLETE],
         number[TrialState.FAIL],
         number[TrialState.PRUNED],
-        number[TrialState.RUNNING],
     )
 
 

@@ -8,8 +8,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -21,6 +20,7 @@ from optuna.trial import Trial
 from genbench.errors import GenbenchError, RunError
 from genbench.interruption import redeliver_interrupts
 from genbench.observing import Observer
+from genbench.surroundings import environment
 from genbench.sweeping.specification import SweepSpec
 from genbench.sweeping.studies import SweepStudy, Worker
 from genbench.sweeping.trials import execute_trial
@@ -53,7 +53,7 @@ class Assignment:
     threads: int | None = None
 
 
-def work(assignment: Assignment, observer: Observer | None = None) -> int:
+def work(assignment: Assignment) -> int:
     """Take trials until none is left; how many were taken."""
     if assignment.threads is not None:
         import torch
@@ -61,7 +61,7 @@ def work(assignment: Assignment, observer: Observer | None = None) -> int:
         torch.set_num_threads(assignment.threads)
     spec = SweepSpec.model_validate(dict(assignment.spec))
     study = SweepStudy(spec, assignment.storage, assignment.study)
-    bench = Workbench(Path(assignment.results), observer)
+    bench = Workbench(Path(assignment.results))
     return take(study, Worker(assignment.worker), lambda trial: execute_trial(study, trial, bench))
 
 
@@ -94,12 +94,12 @@ class LocalTask:
 
     def __init__(self, assignment: Assignment, gpu: int | None) -> None:
         self.worker = assignment.worker
-        environment = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
+        variables = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
         if assignment.threads is not None:
-            environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(assignment.threads))
+            variables |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(assignment.threads))
         context = multiprocessing.get_context("spawn")
         self._process: SpawnProcess = context.Process(target=_main, args=(assignment,), daemon=False)
-        with _environment(environment):
+        with environment(variables):
             self._process.start()
 
     def poll(self) -> str | None:  # noqa: D102
@@ -219,17 +219,3 @@ def _mind(pid: int | None, parent: int) -> None:
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(PATIENCE_SECONDS)
     os._exit(1)
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -14,21 +14,10 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.conftest import Cli
+from tests.sweeping.test_sweep import TINY
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
-
-SWEEP = """
-family = "cgan"
-preset = "smoke"
-budget = "{budget}"
-objectives = ["accuracy"]
-[evaluation]
-pictures = 20
-metrics = ["accuracy"]
-[space]
-"train.width" = [2, 3, 4]
-"""
 
 
 @pytest.fixture
@@ -53,7 +42,7 @@ def trials(folder: Path) -> list[Any]:
 
 
 def test_a_lost_node_costs_no_trial_and_none_is_done_twice(cli: Cli, tmp_path: Path, cluster: Any) -> None:
-    (tmp_path / "far.toml").write_text(SWEEP.format(budget="150steps"))
+    (tmp_path / "far.toml").write_text(TINY.format(widths="2, 3, 4", budget="150steps"))
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     cluster.wait_for_nodes()
     command = [sys.executable, "-m", "genbench.cli", "sweep", "far.toml", "--executor", "ray", "--jobs", "2"]
@@ -78,7 +67,7 @@ def test_a_lost_node_costs_no_trial_and_none_is_done_twice(cli: Cli, tmp_path: P
 
 
 def test_without_a_cluster_there_is_one_clear_line(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "far.toml").write_text(SWEEP.format(budget="3steps"))
+    (tmp_path / "far.toml").write_text(TINY.format(widths="2, 3, 4", budget="3steps"))
     answer = cli("sweep", "far.toml", "--executor", "ray", "--ray-address", "127.0.0.1:1")
     assert answer.code == 2
     assert "no Ray cluster at 127.0.0.1:1" in answer.err
