@@ -248,6 +248,16 @@ class Learner(ABC):
     def load_extra_state(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - most learners have none
         """Take back what `extra_state` gave."""
 
+    def scored(self, scores: Mapping[str, float]) -> None:  # noqa: B027 - most learners have nothing to say to it
+        """Hear the scores on validation pictures that were just taken, ten times a training.
+
+        Args:
+            scores: those that are finite, by the names of their curves, e.g. ``"validation/loss"``.
+
+        Raises:
+            Diverged: when they say that going on makes no sense.
+        """
+
 
 class GenerativeLearner(Learner):
     """A learner for task ``generation``.
@@ -325,6 +335,9 @@ class Family(ABC):
             that results of older code are not reused.
         trains_as: the name under which training results are kept. A family that only samples differently from another
             names that one here, and comparing both trains once.
+        samples_quickly: for generation, whether a picture takes about one pass of a network. Then some are drawn ten
+            times during training, and the guide says how they are: ``validation/fid``, by which the best weights are
+            chosen in place of `GenerativeLearner.validate`, ``validation/diversity`` and ``validation/accuracy_guide``.
         oracle: for adaptation, whether the family is trained on the target's own labels, as an upper bound.
         TrainConfig, SampleConfig: the configuration models.
         presets: at least ``"smoke"`` (seconds), ``"quick"`` (minutes on two CPU cores) and ``"standard"`` (under an
@@ -338,6 +351,7 @@ class Family(ABC):
     task: ClassVar[Task]
     version: ClassVar[int] = 1
     trains_as: ClassVar[str | None] = None
+    samples_quickly: ClassVar[bool] = False
     oracle: ClassVar[bool] = False
     TrainConfig: ClassVar[type[TrainConfig]]
     SampleConfig: ClassVar[type[SampleConfig]] = SampleConfig

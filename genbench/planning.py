@@ -176,12 +176,13 @@ def preset_sample(spec: RowSpec, info: DataInfo) -> BaseModel:
 
 
 def _own_scores(spec: RunSpec, task: OpenTask) -> Mapping[str, Any] | None:
-    """What training computes for this selection alone; None for those whose scores every training computes."""
+    """What of the guide and of sampling training's scores depend on; None where they depend on neither."""
     if spec.selection == "oracle":
         return {"name": "oracle"}
-    if spec.selection == "guide":
+    if spec.selection == "guide" or task.looks_at_samples(plugins.family(spec.family)):
         sample = preset_sample(spec, task.info).model_dump(mode="json")
-        return {"name": "guide", "guide": task.guide_hash(), "sample": sample}
+        name = "guide" if spec.selection == "guide" else "looks"
+        return {"name": name, "guide": task.guide_hash(), "sample": sample}
     return None
 
 

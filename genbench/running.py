@@ -85,6 +85,8 @@ class Runner:
         """Raise `ConfigError` when the plan's weights are chosen by a validation loss and the family has none."""
         if plan.spec.selection != "validation":
             return
+        if plan.resolved.family.samples_quickly:
+            return
         train = plan.resolved.train.model_dump(mode="json")
         key = content_hash({"family": plan.spec.family, "train": train, "resolution": plan.task.info.resolution})
         if key not in self._validates:

@@ -10,7 +10,7 @@ wants, but at least `FEWEST`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,13 +42,14 @@ class Criterion:
         better: which direction wins.
         compute: the score of a learner that has the weights in place, in eval mode and without gradients, from at most
             so many pictures; None when the learner has no such score. Torch's generators are seeded alike every time.
+            Further scores that fall off on the way may come with it, all by the names of their curves.
     """
 
     name: str
     logged: str
     score: str
     better: Literal["lower", "higher"]
-    compute: Callable[[Learner, int], float | None]
+    compute: Callable[[Learner, int], float | Mapping[str, float] | None]
 
     def beats(self, value: float, best: float) -> bool:
         """Whether ``value`` is at least as good: of equal scores, the one that was trained longer wins."""
@@ -102,13 +103,14 @@ class Selector:
         if not choice.pictures:
             choice.pictures = allowed_pictures(pictures / (progress * POINTS))
         choice.passed = points_passed(progress)
-        scores = {}
+        scores: dict[str, float] = {}
         for criterion in self._criteria:
             torch.manual_seed(derive_seed("validation", criterion.name))
-            value = criterion.compute(learner, choice.pictures)
-            if value is None or not math.isfinite(value):
+            found = criterion.compute(learner, choice.pictures)
+            named = {criterion.logged: found} if isinstance(found, float) else found or {}
+            scores |= {name: value for name, value in named.items() if math.isfinite(value)}
+            if (value := scores.get(criterion.logged)) is None:
                 continue
-            scores[criterion.logged] = value
             best = choice.best.get(criterion.name)
             if best is None or criterion.beats(value, best.value):
                 choice.best[criterion.name] = Best(criterion.score, step, value, weights_of(learner))

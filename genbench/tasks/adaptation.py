@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from genbench import plugins
-from genbench.api import AdaptationLearner, Learner, Task
+from genbench.api import AdaptationLearner, Family, Learner, Task
 from genbench.data import ImageData, PairBatches, to_float
 from genbench.data.loader import Augment
 from genbench.data.pairs import DomainPair, load_pair, parse_pair
@@ -87,6 +87,10 @@ class Adaptation:
         pair = load_pair(spec.name, data_request(spec, *parse_pair(spec.name)), progress=progress)
         observer.stage_finished("data", reused=True)
         return cls(pair)
+
+    def looks_at_samples(self, family: Family) -> bool:  # noqa: ARG002
+        """No: there are none."""
+        return False
 
     def criteria(self, plan: Plan) -> list[Criterion]:
         """Accuracy where labels are trained on, information where they are not; the oracle only if asked for by name.

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from genbench import plugins
-from genbench.api import DataInfo, Learner, Task
+from genbench.api import DataInfo, Family, Learner, Task
 from genbench.data import DataRequest
 from genbench.data.loader import Augment
 from genbench.errors import ConfigError
@@ -66,6 +66,9 @@ class OpenTask(Protocol):
 
     def criteria(self, plan: Plan) -> Sequence[Criterion]:
         """The scores by which training keeps its best weights: the cheap ones, and the one that was asked for."""
+
+    def looks_at_samples(self, family: Family) -> bool:
+        """Whether training scores samples as it goes; see `Family.samples_quickly`."""
 
     def oracle(self) -> OpenTask:
         """The same task with the target's labels in the training batches, for upper bounds."""

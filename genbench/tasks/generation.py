@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from genbench import plugins
-from genbench.api import GenerativeLearner, Learner, Task
+from genbench.api import Family, GenerativeLearner, Learner, Task
 from genbench.data import Batches, ImageData, load, to_uint8
 from genbench.data.base import UInt8Array
 from genbench.data.loader import Augment
@@ -45,6 +45,7 @@ from genbench.specs import (
 )
 from genbench.tasks.base import data_request
 from genbench.tasks.criteria import guide_accuracy, validation_loss
+from genbench.tasks.looking import look
 from genbench.training import Training
 
 SHEET_COLUMNS = 10
@@ -91,26 +92,36 @@ class Generation:
         return Batches(train.images, train.conditions, batch_size=batch_size, seed=seed, device=device, augment=augment)
 
     def criteria(self, plan: Plan) -> list[Criterion]:
-        """The family's validation loss; the guide's score if it was asked for, since it costs sampling.
+        """The family's validation loss, or a look at samples where they are cheap; the guide's score if asked for.
 
         Raises:
             ConfigError: when the guide is asked for on data without classes to tell apart.
         """
         split = self.data.splits["validation"]
-        criteria = [validation_loss(split, plan.device)]
+        sampled = replace(plan.resolved, sample=preset_sample(plan.spec, self.info))
+        as_preset = replace(plan, resolved=sampled)
+
+        def sampler(learner: GenerativeLearner, conditions: UInt8Array) -> UInt8Array:
+            chunks = _chunks(conditions, as_preset)
+            made = [self._sample_chunk(learner, as_preset, chunk, derive_seed("guide", k)) for k, chunk in chunks]
+            return np.concatenate(made)
+
+        if self.looks_at_samples(plan.resolved.family):
+            criteria = [look(split, self.evaluators.guide, sampler)]
+        else:
+            criteria = [validation_loss(split, plan.device)]
         if plan.spec.selection == "guide":
-            if len(self.info.conditions) < 2 or not split.conditions.any():
+            if not self._has_classes():
                 raise ConfigError(f"selection 'guide': {self.info.name} has no classes to tell apart; choose another")
-            sampled = replace(plan.resolved, sample=preset_sample(plan.spec, self.info))
-            as_preset = replace(plan, resolved=sampled)
-
-            def sampler(learner: GenerativeLearner, conditions: UInt8Array) -> UInt8Array:
-                chunks = _chunks(conditions, as_preset)
-                made = [self._sample_chunk(learner, as_preset, chunk, derive_seed("guide", k)) for k, chunk in chunks]
-                return np.concatenate(made)
-
             criteria.append(guide_accuracy(split, self.evaluators.guide, sampler))
         return criteria
+
+    def looks_at_samples(self, family: Family) -> bool:
+        """Where a family samples quickly, and there is a guide to look."""
+        return family.samples_quickly and self._has_classes()
+
+    def _has_classes(self) -> bool:
+        return len(self.info.conditions) > 1 and bool(self.data.splits["validation"].conditions.any())
 
     def oracle(self) -> Generation:
         """Raise `ConfigError`: generation has no labels that training must not see."""

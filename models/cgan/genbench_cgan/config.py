@@ -69,7 +69,7 @@ class CGANTrainConfig(TrainConfig):
         10.0, ge=1, description="early on, the average spans about the last 1/ema_warmup of training"
     )
     collapse_below: float = Field(
-        0.01, ge=0, description="effect of noise, over the distance of real pictures, below which the run has diverged"
+        0.05, ge=0, description="diversity of one condition's pictures, over real ones', below which a run has diverged"
     )
 
     @model_validator(mode="after")

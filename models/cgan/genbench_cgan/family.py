@@ -25,6 +25,7 @@ class CGAN(Family):
     task: ClassVar[Task] = "generation"
     TrainConfig = CGANTrainConfig
     SampleConfig = SampleConfig
+    samples_quickly = True
     presets = PRESETS
 
     def needs_guide(self, config: Any) -> bool:

@@ -31,8 +31,8 @@ _NETWORKS: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {
     "dcgan": (DCGANGenerator, DCGANDiscriminator),
     "resnet": (ResNetGenerator, ResNetDiscriminator),
 }
-_PROBE_EVERY = 100
-"""Steps from one look at the diversity to the next."""
+_LOW_LOOKS = 2
+"""Collapse is when the diversity was too low so many times in a row."""
 
 
 class CGANLearner(GenerativeLearner):
@@ -58,10 +58,10 @@ class CGANLearner(GenerativeLearner):
             self.averaging = Averaging(("generator",), decay=config.ema_decay, warmup=config.ema_warmup)
         self.adversarial = ADVERSARIAL[config.loss]
         self.steps = 0
-        self.diversity = torch.ones(())
+        self.low_looks = 0
 
     def step(self, batch: Batch, progress: float) -> Mapping[str, Tensor | float]:
-        """One step of each network. Raises `Diverged` when noise has hardly any effect on the pictures left."""
+        """One step of each network."""
         self._set_learning_rates(progress)
         for _ in range(self.config.discriminator_steps):
             noise = torch.randn(len(batch.images), self.config.noise, device=batch.images.device)
@@ -69,10 +69,19 @@ class CGANLearner(GenerativeLearner):
             logged = self._discriminator_step(batch, fake.detach())
         logged |= self._generator_step(batch, fake, progress)
         self.steps += 1
-        if self.steps % _PROBE_EVERY == 0:
-            self._probe(batch, fake.detach())
-        logged["diversity"] = self.diversity
         return logged
+
+    def scored(self, scores: Mapping[str, float]) -> None:
+        """Raises `Diverged` when pictures made for one condition have twice in a row been next to the same."""
+        diversity = scores.get("validation/diversity")
+        if diversity is None:
+            return
+        self.low_looks = self.low_looks + 1 if diversity < self.config.collapse_below else 0
+        if self.low_looks >= _LOW_LOOKS:
+            raise Diverged(
+                f"the generator collapsed: pictures made for one condition lie {diversity:.2%} as far apart as real "
+                f"ones at step {self.steps} (collapse_below = {self.config.collapse_below:.2%})"
+            )
 
     def sample(self, conditions: Tensor, config: SampleConfig, *, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         """One pass through G. Batch normalisation uses running statistics: a picture depends on nothing beside it."""
@@ -81,13 +90,13 @@ class CGANLearner(GenerativeLearner):
         return images
 
     def extra_state(self) -> dict[str, Tensor]:
-        """The step counter and the average diversity."""
-        return {"steps": torch.tensor(self.steps), "diversity": self.diversity.clone()}
+        """The step counter, and how often in a row the diversity was too low."""
+        return {"steps": torch.tensor(self.steps), "low_looks": torch.tensor(self.low_looks)}
 
     def load_extra_state(self, state: Mapping[str, Tensor]) -> None:
         """Take back what `extra_state` gave."""
         self.steps = int(state["steps"])
-        self.diversity = state["diversity"].clone()
+        self.low_looks = int(state["low_looks"])
 
     def _discriminator_step(self, batch: Batch, fake: Tensor) -> dict[str, Tensor | float]:
         config, conditions = self.config, batch.conditions
@@ -128,20 +137,6 @@ class CGANLearner(GenerativeLearner):
         weight = self.config.lambda_schedule(progress, pull, push)
         loss = adversarial.detach() + weight * classifier.detach()
         return loss, pull + weight * push, weight, classifier.detach()
-
-    @torch.no_grad()
-    def _probe(self, batch: Batch, fake: Tensor) -> None:
-        """How far other noise moves a picture, over how far real pictures lie apart; raises when hardly at all."""
-        noise = torch.randn(len(fake), self.config.noise, device=fake.device)
-        other = self.generator(noise + self.config.noise_mean, batch.conditions)
-        apart = (batch.images - batch.images.roll(1, dims=0)).abs().mean()
-        ratio = (fake - other).abs().mean() / apart.clamp_min(1e-6)
-        self.diversity = torch.lerp(self.diversity.to(ratio), ratio, 0.5)
-        if self.diversity.item() < self.config.collapse_below:
-            raise Diverged(
-                f"the generator collapsed: noise moves its pictures by {self.diversity.item():.2%} of the distance "
-                f"between real ones at step {self.steps} (collapse_below = {self.config.collapse_below:.2%})"
-            )
 
     def _set_learning_rates(self, progress: float) -> None:
         rest = 1.0 if self.config.decay_from >= 1 else (1 - progress) / (1 - self.config.decay_from)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from genbench.api import Batch, ConfigError, DataInfo, Diverged, SampleConfig
 
 K, N = 4, 8
-LOGGED = {"lambda", "loss_g", "loss_d", "loss_class", "d_real", "d_fake", "grad_norm_g", "grad_norm_d", "diversity"}
+LOGGED = {"lambda", "loss_g", "loss_d", "loss_class", "d_real", "d_fake", "grad_norm_g", "grad_norm_d"}
 OBJECTIVES = ("cgan", "acgan", "acgan-joint", "adc-gan", "projection")
 
 
@@ -183,28 +183,25 @@ def test_restoring_continues_bit_for_bit() -> None:
         assert torch.equal(mine, theirs)
 
 
-def collapsing(**options: Any) -> CGANLearner:
-    """A generator that ignores its noise, one step before the diversity is looked at."""
-    game = learner(objective="projection", learning_rate_g=1e-12, **options)
-    with torch.no_grad():
-        for parameter in game.generator.parameters():
-            parameter.zero_()
-    game.steps = 99
-    return game
+def looks(game: CGANLearner, *diversities: float) -> None:
+    for diversity in diversities:
+        game.scored({"validation/fid": 10.0, "validation/diversity": diversity})
 
 
-def test_a_collapsed_generator_is_reported() -> None:
-    game = collapsing()
-    assert step(game)["diversity"] == 0.5  # the average of 1 and 0: one look is not enough
-    game.steps, game.diversity = 199, torch.tensor(0.018)
-    with pytest.raises(Diverged, match=r"collapsed.* 0.90% .*step 200"):
-        step(game)
+def test_a_collapsed_generator_is_reported_after_two_looks_in_a_row() -> None:
+    game = learner()
+    looks(game, 0.01, 0.9, 0.01)  # each time it recovers
+    resumed = learner()
+    resumed.load_extra_state(game.extra_state())
+    with pytest.raises(Diverged, match=r"collapsed.* 4.00% .*collapse_below = 5.00%"):
+        looks(resumed, 0.04)
 
 
 def test_collapse_can_be_let_pass() -> None:
-    game = collapsing(collapse_below=0.0)
-    game.diversity = torch.zeros(())
-    assert step(game)["diversity"] == pytest.approx(0, abs=1e-9)
+    game = learner(collapse_below=0.0)
+    looks(game, 0.0, 0.0, 0.0)
+    game.scored({"validation/fid": 10.0})  # data in which no condition has two pictures
+    assert game.low_looks == 0
 
 
 def test_what_does_not_fit_is_refused() -> None:
