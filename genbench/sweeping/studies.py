@@ -183,6 +183,10 @@ class SweepStudy:
             trials = self.study.get_trials(deepcopy=False)
             return any((trial.user_attrs.get(WORKER) or {}).get("id") == worker for trial in trials)
 
+    def ended(self) -> int:
+        """How many trials have come to an end, whatever it was."""
+        return sum(trial.state.is_finished() for trial in self.trials)
+
     def elsewhere(self) -> int:
         """How many trials run that are not ended."""
         with self._clear_errors():
