@@ -153,7 +153,7 @@ def load(
 
 
 def _remembered(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> History:
-    """The history, its names in the order in which they first came: a file's tensors are in the order of the alphabet."""
+    """The history, its names in the order in which they came first: a file has its tensors in that of the alphabet."""
     known = json.loads(metadata.get("history", "[]")) or sorted({key.rpartition("/")[0] for key in tensors})
     return History(
         {name: tensors[f"{name}/step"].tolist() for name in known},

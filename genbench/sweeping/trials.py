@@ -169,7 +169,12 @@ def _prune_if_behind(study: SweepStudy, trial: Trial) -> None:
 def _begun(study: SweepStudy, trial: Trial, bench: Workbench, configuration: Configuration) -> RunLog:
     """The trial's group in the store: its runs are children of it, as it is of the sweep."""
     name = f"{study.name} · trial {trial.number} · {label_of(configuration)}"
-    tags = {"genbench.kind": "trial", "genbench.sweep": study.name, "genbench.status": "running"}
+    tags = {
+        "genbench.kind": "trial",
+        "genbench.sweep": study.name,
+        "genbench.trial": f"{study.name}/{trial.number}",
+        "genbench.status": "running",
+    }
     params = {"trial": trial.number, **settings_of(study.spec, configuration)}
     return bench.store.begin(name=name, tags=tags, params=params, parent=study.parent)
 
