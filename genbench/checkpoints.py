@@ -1,8 +1,12 @@
-"""A learner's whole state in one safetensors file: networks, averages, optimisers, history, counters, best weights."""
+"""A learner's whole state in one safetensors file: networks, averages, optimisers, history, counters, best weights.
+
+A checkpoint carries a checksum over all that it holds, and the one before it stays beside it until training has ended.
+"""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,7 +25,8 @@ from genbench.files import whole_file
 from genbench.selection import Best, Choice
 from genbench.weights import taken
 
-FORMAT = "2"
+FORMAT = "genbench-checkpoint-3"
+_WITHOUT_CHECKSUM = "genbench-checkpoint-2"
 
 
 class DamagedCheckpoint(DataError):  # noqa: N818 - a state, as `Diverged` is
@@ -61,7 +66,7 @@ def save(
     *,
     extra: Sequence[Mapping[str, Tensor]] = (),
 ) -> None:
-    """Write everything that training needs to go on as if it had not stopped.
+    """Write everything that training needs to go on as if it had not stopped; the checkpoint before it is kept, too.
 
     Processes that train together differ in the learner's extra state alone: ``extra`` has everybody's, by rank.
     """
@@ -84,22 +89,39 @@ def save(
     for name, best in choice.best.items():
         tensors |= {f"best/{name}/{key}": value for key, value in best.weights.items()}
     metadata = {
-        "format": f"genbench-checkpoint-{FORMAT}",
+        "format": FORMAT,
         "counters": json.dumps(asdict(counters)),
         "param_groups": json.dumps(hyper),
         "choice": json.dumps(_described(choice)),
+        "history": json.dumps(list(history.steps)),
     }
-    save_tensors(path, tensors, metadata)
+    with whole_file(path) as part:
+        _write(part, tensors, metadata | {"checksum": _checksum(tensors, metadata)})
+        if path.exists():
+            path.replace(before(path))
+
+
+def before(path: Path) -> Path:
+    """Where the checkpoint is that was written before the one at ``path``."""
+    return path.with_stem(f"{path.stem}-before")
+
+
+def fall_back(path: Path) -> Path | None:
+    """Put a checkpoint that cannot be used aside, and the one before it, if there is one, in its place.
+
+    Returns:
+        Where the unusable one is now; None when there was none, because the process ended while it was replaced.
+    """
+    aside = path.replace(path.with_suffix(".damaged")) if path.exists() else None
+    if before(path).exists():
+        before(path).replace(path)
+    return aside
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file whole. Raises `GenbenchError` when the disk is full, naming the file."""
     with whole_file(path) as part:
-        try:
-            save_file(tensors, part, metadata=metadata)
-        except SafetensorError as error:
-            number = errno.ENOSPC if "No space left" in str(error) else errno.EIO
-            raise OSError(number, str(error)) from error
+        _write(part, tensors, metadata)
 
 
 def load(
@@ -127,12 +149,36 @@ def load(
         raise DamagedCheckpoint(
             f"{path}: the checkpoint does not fit this family's code ({reason}): delete it"
         ) from error
-    history = History()
-    for key, steps in taken(tensors, "history/").items():
-        name, _, kind = key.rpartition("/")
-        target = history.steps if kind == "step" else history.values
-        target[name] = steps.tolist()
-    return counters, history, choice
+    return counters, _remembered(taken(tensors, "history/"), metadata), choice
+
+
+def _remembered(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> History:
+    """The history, its names in the order in which they came first: a file has its tensors in that of the alphabet."""
+    known = json.loads(metadata.get("history", "[]")) or sorted({key.rpartition("/")[0] for key in tensors})
+    return History(
+        {name: tensors[f"{name}/step"].tolist() for name in known},
+        {name: tensors[f"{name}/value"].tolist() for name in known},
+    )
+
+
+def _write(part: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    try:
+        save_file(tensors, part, metadata=metadata)
+    except SafetensorError as error:
+        full = ("No space left", "File too large", "quota exceeded")
+        number = errno.ENOSPC if any(words in str(error) for words in full) else errno.EIO
+        raise OSError(number, str(error)) from error
+
+
+def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """SHA-256 over names, types, shapes and bytes of all tensors, and over the metadata but for the checksum itself."""
+    words = {key: value for key, value in metadata.items() if key != "checksum"}
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _extra(rank: int) -> str:
@@ -164,8 +210,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, ValueError) as error:
         raise DamagedCheckpoint(f"{path}: damaged checkpoint ({error}): delete it") from error
-    if metadata.get("format") != f"genbench-checkpoint-{FORMAT}":
-        raise DamagedCheckpoint(f"{path}: not a genbench checkpoint of format {FORMAT}: delete it")
+    if metadata.get("format") not in (FORMAT, _WITHOUT_CHECKSUM):
+        raise DamagedCheckpoint(f"{path}: not a {FORMAT}: delete it")
+    if (metadata["format"] == FORMAT or "checksum" in metadata) and metadata.get("checksum") != _checksum(
+        tensors, metadata
+    ):
+        raise DamagedCheckpoint(f"{path}: damaged checkpoint (its checksum is not that of its content): delete it")
     return tensors, metadata
 
 

@@ -688,6 +688,14 @@ def new_sweep(
 
 
 @app.command()
+def sync(results: Results = Path("results"), quiet: Quiet = False) -> None:
+    """Deliver runs that were kept in the results folder while the MLflow server was away."""
+    from genbench.commands.sync import sync as deliver
+
+    deliver(results, quiet=quiet)
+
+
+@app.command()
 def ui(
     results: Results = Path("results"),
     host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",

@@ -30,6 +30,10 @@ class RunError(GenbenchError):
     exit_code = 1
 
 
+class DiskFull(RunError):  # noqa: N818 - a state, as `Diverged` is
+    """The disk is full, so that nothing that is computed could be kept; what is on it stays as it is."""
+
+
 class Diverged(RunError):  # noqa: N818 - the name of a state, not of a mistake
     """Training left the finite numbers or collapsed; raised by a learner with the reason as its message."""
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: written beside their place, flushed, then renamed."""
+"""Files that are either whole or absent, whatever happens: written beside their place, flushed, then renamed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from genbench.errors import DataError, GenbenchError
+from genbench.errors import DataError, DiskFull, GenbenchError
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the operating system says when space, quota or permitted size of a file is used up."""
 
 
 @contextmanager
@@ -20,7 +23,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success it replaces ``path``, on failure it is gone.
 
     Raises:
-        GenbenchError: when the folder cannot be written or the disk is full, naming the path.
+        DiskFull: when the disk is full, naming the path.
+        GenbenchError: when the folder cannot be written, naming the path.
     """
     with clear_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,18 +37,40 @@ def whole_file(path: Path) -> Iterator[Path]:
                 os.fsync(file.fileno())
             part.chmod(0o666 & ~_umask())
             part.replace(path)
+            sync_folder(path.parent)
         finally:
+            part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder survive a loss of power; where a file system cannot do that, nothing happens."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process left of `whole_file` in a folder or below; nobody else may be writing there."""
+    for part in folder.rglob(".*"):
+        if part.is_file():
             part.unlink(missing_ok=True)
 
 
 @contextmanager
 def clear_os_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals to write ``path`` into one clear line."""
+    """Turn the operating system's refusals to write ``path`` into one clear line.
+
+    Raises:
+        DiskFull: no space, quota or permitted size is left. GenbenchError: it cannot be written for another reason.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise GenbenchError(f"{path}: no space left on the device: free some, or choose another folder") from error
+        if error.errno in NO_SPACE:
+            raise DiskFull(f"{path}: no space left on the device: free some, or choose another folder") from error
         reason = error.strerror or str(error)
         raise GenbenchError(f"{path}: cannot be written ({reason}): choose another folder") from error
 

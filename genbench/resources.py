@@ -166,6 +166,14 @@ class _OneModule:
     def __exit__(self, *error: object) -> None: ...
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out; torch says so of the CPU's in words alone."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("not enough memory", "can't allocate memory", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(part in str(error) for part in words)
+
+
 def parameter_count(networks: Iterable[nn.Module]) -> int:
     """Trainable and frozen parameters of all networks together."""
     return sum(parameter.numel() for network in networks for parameter in network.parameters())

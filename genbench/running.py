@@ -10,20 +10,21 @@ from typing import Any, TypeVar
 import torch
 
 from genbench.api import GenbenchError, GenerativeLearner, Learner
-from genbench.checkpoints import DamagedCheckpoint
+from genbench.checkpoints import DamagedCheckpoint, before, fall_back
 from genbench.distributing import launching
 from genbench.distributing.team import Team
-from genbench.errors import ConfigError, RunError
+from genbench.errors import ConfigError, DiskFull, RunError
 from genbench.exporting.curves import draw_curves
+from genbench.files import NO_SPACE
 from genbench.hashing import content_hash, derive_seed
 from genbench.keeping import HISTORY, read_history, weights_file, write_history, write_weights
 from genbench.observing import Observer
 from genbench.planning import Plan, batch_size
 from genbench.randomness import kept_random_state
 from genbench.recording import provenance, run_record
-from genbench.resources import MEGABYTE, MemoryMeter, warm_up
+from genbench.resources import MEGABYTE, MemoryMeter, is_out_of_memory, warm_up
 from genbench.selection import FINAL, Criterion
-from genbench.stages import Outcome, StageStore
+from genbench.stages import Outcome, StageName, StageStore
 from genbench.tasks.base import Draws
 from genbench.training import Training
 
@@ -110,6 +111,7 @@ class Runner:
             chosen = training.choice.best
             for name in (FINAL, *chosen):
                 write_weights(folder / weights_file(name), training.weights(name))
+            before(folder / CHECKPOINT).unlink(missing_ok=True)
             return {
                 **training.costs(),
                 "selections": {
@@ -120,7 +122,7 @@ class Runner:
             }
 
         observer.stage_started("train", 1.0, "budget")
-        outcome = self.stages.obtain("train", plan.train_hash, compute, waiting=lambda: None)
+        outcome = self._obtained("train", plan.train_hash, compute, observer)
         if outcome.reused:
             for name, (steps, values) in read_history(outcome.folder / HISTORY).items():
                 observer.scalars(name, steps, values)
@@ -134,7 +136,7 @@ class Runner:
                 costs = _guarded(plan, "sampling", lambda: plan.task.produce(learner, plan, folder, observer))
             return {**costs, "sample_memory_mb": memory.peak / MEGABYTE, **provenance(plan)}
 
-        outcome = self.stages.obtain("sample", plan.sample_hash, compute, waiting=lambda: None)
+        outcome = self._obtained("sample", plan.sample_hash, compute, observer)
         observer.stage_finished("sample", reused=outcome.reused)
         return outcome
 
@@ -150,19 +152,34 @@ class Runner:
                 draw_curves(curves, folder / FIGURES, title=plan.label)
             return {"values": [asdict(value) for value in values], **provenance(plan)}
 
-        outcome = self.stages.obtain("evaluate", plan.evaluate_hash, compute, waiting=lambda: None)
+        outcome = self._obtained("evaluate", plan.evaluate_hash, compute, observer)
         observer.stage_finished("evaluate", reused=outcome.reused)
         return outcome
 
+    def _obtained(
+        self, stage: StageName, key: str, compute: Callable[[Path], dict[str, Any]], observer: Observer
+    ) -> Outcome:
+        waiting = f"another process is at work on the same {stage} stage: waiting for its result"
+        return self.stages.obtain(
+            stage, key, compute, waiting=lambda: observer.warned(waiting), damaged=observer.warned
+        )
+
     def _begun(self, plan: Plan, folder: Path, observer: Observer) -> Training:
-        """Training as far as it has come; a checkpoint that cannot be used is put aside, and training begins anew."""
-        try:
-            return self._training(plan, folder, criteria=plan.task.criteria(plan))
-        except DamagedCheckpoint as error:
-            damaged = folder / CHECKPOINT
-            aside = damaged.rename(damaged.with_suffix(".damaged"))
-            observer.warned(f"{error}; kept as {aside.name}, and training {plan.label} begins anew")
-        return self._training(plan, folder, criteria=plan.task.criteria(plan))
+        """Training as far as it has come. A checkpoint that cannot be used is put aside, and the one before it is
+        taken; when that cannot be used either, training begins anew.
+        """
+        path = folder / CHECKPOINT
+        if not path.exists():
+            fall_back(path)
+        while True:
+            try:
+                return self._training(plan, folder, criteria=plan.task.criteria(plan))
+            except DamagedCheckpoint as error:
+                aside = fall_back(path)
+                if aside is None:
+                    raise
+                goes_on = "goes on from the checkpoint before it" if path.exists() else "begins anew"
+                observer.warned(f"{error}; kept as {aside.name}, and training {plan.label} {goes_on}")
 
     def _training(self, plan: Plan, folder: Path, criteria: Sequence[Criterion] = (), *, rank: int = 0) -> Training:
         resolved = plan.resolved
@@ -198,8 +215,10 @@ def _guarded(plan: Plan, doing: str, call: Callable[[], Result]) -> Result:
         return call()
     except GenbenchError:
         raise
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise RunError(f"{where}: out of memory: lower train.batch_size or sample.batch_size") from error
     except Exception as error:  # a family is a stranger's code
+        if is_out_of_memory(error):
+            raise RunError(f"{where}: out of memory: lower train.batch_size or sample.batch_size") from error
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            raise DiskFull(f"{where}: no space left on the device: free some, or choose another folder") from error
         cause = (str(error).splitlines() or [""])[0]
         raise RunError(f"{where}: {type(error).__name__}: {cause}") from error

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from genbench.errors import DataError
-from genbench.files import clear_os_errors, read_json, write_json
+from genbench.files import clear_os_errors, file_hash, read_json, remove_unfinished, write_json
 
 StageName = Literal["train", "sample", "evaluate"]
 
@@ -27,7 +27,11 @@ class Outcome:
 
 
 class StageStore:
-    """Keeps each stage's files in ``<root>/<stage>/<hash>/``; ``done.json`` is written last and says it is finished."""
+    """Keeps each stage's files in ``<root>/<stage>/<hash>/``; ``done.json`` is written last and says it is finished.
+
+    It lists the files with their sizes and SHA-256. Sizes are looked at whenever a stage is looked up, contents when a
+    stage is about to be built upon; a stage that is damaged counts as not done, so that it is computed again.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -39,27 +43,29 @@ class StageStore:
     def find(self, stage: StageName, key: str) -> Outcome | None:
         """The finished stage, or None when it is absent, unfinished, or its record or one of its files is damaged."""
         folder = self.folder(stage, key)
-        if not (folder / _DONE).exists():
-            return None
-        try:
-            done = read_json(folder / _DONE)
-        except DataError:
-            return None
-        if not isinstance(done, dict) or done.keys() != {"record", "files"} or done["files"] != _sizes(folder):
+        done = _done(folder)
+        if done is None or _damaged(folder, done, contents=False):
             return None
         return Outcome(folder, done["record"], reused=True)
 
     def obtain(
-        self, stage: StageName, key: str, compute: Callable[[Path], dict[str, Any]], *, waiting: Callable[[], None]
+        self,
+        stage: StageName,
+        key: str,
+        compute: Callable[[Path], dict[str, Any]],
+        *,
+        waiting: Callable[[], None],
+        damaged: Callable[[str], None] = lambda _: None,
     ) -> Outcome:
         """The stage's outcome; ``compute(folder)`` makes it unless it is there.
 
-        When another process is computing the same stage, ``waiting()`` is called once and then its result is used.
-        What ``compute`` leaves behind when it fails or is killed (a checkpoint) is there for the next attempt.
+        When another process is computing the same stage, ``waiting()`` is called once and then its result is used. A
+        stage whose files are damaged is named to ``damaged(...)`` and computed again. What ``compute`` leaves behind
+        when it fails or is killed (a checkpoint) is there for the next attempt.
         """
-        if (found := self.find(stage, key)) is not None:
-            return found
         folder = self.folder(stage, key)
+        if (found := self._sound(folder)) is not None:
+            return found
         with clear_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(folder.with_suffix(".lock"))
@@ -69,16 +75,60 @@ class StageStore:
                 waiting()
                 lock.acquire()
         try:
-            if (found := self.find(stage, key)) is not None:
+            if (found := self._sound(folder)) is not None:
                 return found
+            with clear_os_errors(folder):
+                remove_unfinished(folder)
+                if (folder / _DONE).exists():
+                    damaged(f"{_damage(folder)}: computed again")
+                    (folder / _DONE).unlink()
             record = compute(folder)
-            write_json(folder / _DONE, {"record": record, "files": _sizes(folder)})
+            write_json(folder / _DONE, {"record": record, "files": _described(folder)})
         finally:
             lock.release()
         return Outcome(folder, record, reused=False)
 
+    def _sound(self, folder: Path) -> Outcome | None:
+        done = _done(folder)
+        return None if done is None or _damaged(folder, done) else Outcome(folder, done["record"], reused=True)
 
-def _sizes(folder: Path) -> dict[str, int]:
-    """The stage's files with their sizes: one that is missing or cut short means that the stage is not done."""
-    files = (path for path in folder.iterdir() if path.is_file() and path.name != _DONE)
-    return {path.name: path.stat().st_size for path in files if not path.name.startswith(".")}
+
+def _done(folder: Path) -> dict[str, Any] | None:
+    """What ``done.json`` says; None when it is missing or damaged."""
+    try:
+        done = read_json(folder / _DONE)
+    except DataError:
+        return None
+    known = isinstance(done, dict) and done.keys() == {"record", "files"} and isinstance(done["files"], dict)
+    return done if known else None
+
+
+def _damage(folder: Path) -> str:
+    """What is wrong with a stage that has a ``done.json``."""
+    done = _done(folder)
+    return f"{folder / _DONE} is damaged" if done is None else f"{_damaged(folder, done)} is damaged or missing"
+
+
+def _damaged(folder: Path, done: dict[str, Any], *, contents: bool = True) -> Path | None:
+    """The first file of a stage that is missing, cut short or (by its ``contents``) changed; None when all are sound.
+
+    Early versions noted sizes alone.
+    """
+    for name, noted in done["files"].items():
+        size, digest = (noted["size"], noted["sha256"]) if isinstance(noted, dict) else (noted, None)
+        path = folder / str(name)
+        if not path.is_file() or path.stat().st_size != size:
+            return path
+        if contents and digest is not None and file_hash(path) != digest:
+            return path
+    return None
+
+
+def _described(folder: Path) -> dict[str, dict[str, Any]]:
+    """Sizes and digests of the stage's files, by their paths within its folder."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / _DONE)
+    return {
+        str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": file_hash(path)}
+        for path in files
+        if path.suffix != ".damaged"
+    }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from genbench.errors import DataError, Diverged, GenbenchError, Pruned
-from genbench.files import writable_folder, write_text
+from genbench.files import clear_os_errors, writable_folder, write_text
 from genbench.keeping import HISTORY, weights_file
 from genbench.observing import Observer, Observers
 from genbench.planning import Plan, plan
@@ -46,7 +47,7 @@ class Workbench:
     @cached_property
     def store(self) -> Store:
         """The store, opened (or made) when first needed: after everything that can be wrong with a request."""
-        return Store(self.results)
+        return Store(self.results, self._observer.warned)
 
     def plan(self, spec: RunSpec) -> Plan:
         """Open the data (once) and derive the run's plan. Raises `GenbenchError` in one line for bad input."""
@@ -81,17 +82,14 @@ class Workbench:
         try:
             record = self.runner.run(planned, Observers(*listening))
             self._deliver(log, planned, record)
-        except (Diverged, Pruned) as error:
-            log.fail("diverged" if isinstance(error, Diverged) else "pruned", str(error))
-            raise
         except KeyboardInterrupt:
-            log.fail("interrupted", "interrupted from the keyboard")
+            _note(log, "interrupted", "interrupted from the keyboard")
             raise
         except GenbenchError as error:
-            log.fail("failed", str(error))
+            _note(log, _status(error), str(error))
             raise
         except Exception as error:
-            log.fail("failed", f"{type(error).__name__}: {error}")
+            _note(log, "failed", f"{type(error).__name__}: {error}")
             raise
         return Finished(log.id, record)
 
@@ -124,7 +122,10 @@ class Workbench:
         train = self.runner.stages.folder("train", planned.train_hash)
         evaluate = self.runner.stages.folder("evaluate", planned.evaluate_hash)
         weights = dict.fromkeys(weights_file(name) for name in ("final", planned.spec.selection))
-        with tempfile.TemporaryDirectory() as scratch:
+        with (
+            clear_os_errors(self.results),
+            tempfile.TemporaryDirectory(dir=self.results, prefix=".delivery-") as scratch,
+        ):
             folder = Path(scratch)
             files = [
                 ("", write_text(folder / "spec.toml", spec_as_toml(planned.spec))),
@@ -134,6 +135,18 @@ class Workbench:
                 *((FIGURES, path) for path in sorted((evaluate / FIGURES).glob("*"))),
             ]
             log.finish(record, folder, [(where, path) for where, path in files if path.exists()])
+
+
+def _note(log: RunLog, status: str, reason: str) -> None:
+    """Record that a run did not finish; when the store, too, is out of order, what ended the run matters more."""
+    with suppress(GenbenchError):
+        log.fail(status, reason)
+
+
+def _status(error: GenbenchError) -> str:
+    if isinstance(error, Diverged):
+        return "diverged"
+    return "pruned" if isinstance(error, Pruned) else "failed"
 
 
 def spec_as_toml(spec: RunSpec) -> str:

@@ -10,7 +10,7 @@ from genbench import plugins
 from genbench.comparing.gathered import Gathered
 from genbench.comparing.report import Report
 from genbench.comparing.tabulating import tabulate
-from genbench.errors import ConfigError, Diverged, GenbenchError, RunError
+from genbench.errors import ConfigError, DiskFull, Diverged, GenbenchError, RunError
 from genbench.hashing import content_hash
 from genbench.specs import ComparisonSpec, RowSpec, as_toml
 from genbench.tables import Comparison, Failure
@@ -35,6 +35,7 @@ def compare(spec: ComparisonSpec, bench: Workbench, *, command: str = "", report
 
     Raises:
         ConfigError, PluginError, DataError: bad input; nothing has run then.
+        DiskFull: what was finished before is kept, and the same call goes on.
         RunError: when not a single run finished.
     """
     report = report or Report()
@@ -51,6 +52,8 @@ def compare(spec: ComparisonSpec, bench: Workbench, *, command: str = "", report
         bench.announce(number, len(plans), planned)
         try:
             gathered[label].runs.append(bench.execute(planned))
+        except DiskFull:
+            raise  # whatever is computed next could not be kept either
         except GenbenchError as error:
             status = "diverged" if isinstance(error, Diverged) else "failed"
             gathered[label].failures.append(Failure(repetition, status, str(error)))

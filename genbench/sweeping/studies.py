@@ -7,17 +7,14 @@ alive raises a trial's ``beats`` now and then; whoever watches the study sees wh
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import optuna
-import psutil
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -25,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from genbench.errors import ConfigError, GenbenchError
 from genbench.hashing import content_hash
+from genbench.processes import ProcessId
 from genbench.sweeping.samplers import make_pruner, make_sampler
 from genbench.sweeping.space import grid
 from genbench.sweeping.specification import SweepSpec
@@ -50,25 +48,10 @@ optuna.logging.disable_propagation()
 
 
 @dataclass(frozen=True)
-class Worker:
-    """Who runs a trial: a process on a host, told from an earlier one with the same number by when it began."""
+class Worker(ProcessId):
+    """Who runs a trial: a worker's id, and its process."""
 
     id: str
-    host: str = field(default_factory=socket.gethostname)
-    pid: int = field(default_factory=os.getpid)
-    started: float = field(default_factory=lambda: psutil.Process().create_time())
-
-    @property
-    def known_dead(self) -> bool:
-        """Whether its process is gone; False for processes of other hosts, of which nothing can be told."""
-        if self.host != socket.gethostname():
-            return False
-        try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) > 1
-        except psutil.NoSuchProcess:
-            return True
-        except psutil.Error:
-            return False
 
 
 class SweepStudy:
@@ -182,6 +165,10 @@ class SweepStudy:
         with self._clear_errors():
             trials = self.study.get_trials(deepcopy=False)
             return any((trial.user_attrs.get(WORKER) or {}).get("id") == worker for trial in trials)
+
+    def ended(self) -> int:
+        """How many trials have come to an end, whatever it was."""
+        return sum(trial.state.is_finished() for trial in self.trials)
 
     def elsewhere(self) -> int:
         """How many trials run that are not ended."""

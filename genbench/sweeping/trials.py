@@ -11,7 +11,7 @@ from typing import Any
 
 from optuna.trial import Trial, TrialState
 
-from genbench.errors import Diverged, GenbenchError, Pruned, RunError
+from genbench.errors import DiskFull, Diverged, GenbenchError, Pruned, RunError
 from genbench.observing import Observer
 from genbench.selection import POINTS
 from genbench.specs import RowSpec
@@ -33,14 +33,16 @@ class TrialResult:
 
 
 def execute_trial(study: SweepStudy, trial: Trial, bench: Workbench) -> None:
-    """Run a claimed trial to its end and tell the study. It is given back to the queue when interrupted."""
+    """Run a claimed trial to its end and tell the study. It is given back to the queue when interrupted, or when the
+    disk is full.
+    """
     spec = study.spec
     try:
         with study.writing():
             configuration = draw(trial, spec)
         with Heart(study, trial):
             _run(study, trial, bench, configuration)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, DiskFull):
         study.give_back(trial)
         raise
 
@@ -74,6 +76,8 @@ def _run(study: SweepStudy, trial: Trial, bench: Workbench, configuration: Confi
     except Pruned as error:
         study.finish(trial, None, {RUNS: result.runs}, state=TrialState.PRUNED)
         log.close({}, {"reason": str(error)}, status="pruned")
+    except DiskFull:
+        raise
     except GenbenchError as error:
         told = {RUNS: result.runs, REASON: str(error), FAILURES: result.failures}
         study.finish(trial, None, told, state=TrialState.FAIL)
@@ -93,7 +97,7 @@ def _seeds(study: SweepStudy, trial: Trial, bench: Workbench, row: RowSpec, log:
         bench.announce(trial.number + 1, study.limit, planned)
         try:
             finished = bench.execute(planned, Reporter(study, trial, repetition), parent=log.id)
-        except Pruned:
+        except (Pruned, DiskFull):
             raise
         except GenbenchError as error:
             status = "diverged" if isinstance(error, Diverged) else "failed"
@@ -165,7 +169,12 @@ def _prune_if_behind(study: SweepStudy, trial: Trial) -> None:
 def _begun(study: SweepStudy, trial: Trial, bench: Workbench, configuration: Configuration) -> RunLog:
     """The trial's group in the store: its runs are children of it, as it is of the sweep."""
     name = f"{study.name} · trial {trial.number} · {label_of(configuration)}"
-    tags = {"genbench.kind": "trial", "genbench.sweep": study.name, "genbench.status": "running"}
+    tags = {
+        "genbench.kind": "trial",
+        "genbench.sweep": study.name,
+        "genbench.trial": f"{study.name}/{trial.number}",
+        "genbench.status": "running",
+    }
     params = {"trial": trial.number, **settings_of(study.spec, configuration)}
     return bench.store.begin(name=name, tags=tags, params=params, parent=study.parent)
 

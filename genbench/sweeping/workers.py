@@ -31,6 +31,8 @@ PATIENCE_SECONDS = 60.0
 IDLE_SECONDS = 2.0
 MOST_IDLE = 3
 """So many workers more than there are places may end without having taken a trial, before the sweep is given up."""
+MOST_LOST = 3
+"""So many workers for each place, and one more, may be lost with no trial coming to its end meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -139,20 +141,25 @@ def run_workers(
 
     Raises:
         KeyboardInterrupt: after all workers have kept what they have.
+        RunError: workers are lost again and again, and no trial comes to its end (the disk is full, say).
     """
     tasks = {slot: launch(slot, _new_id()) for slot in range(jobs)}
     idle = 0  # workers that ended one after another without having taken a trial
+    lost, done = 0, study.ended()  # workers lost one after another, with no trial coming to its end meanwhile
     try:
         while tasks or wait_for_others(study, observer, progress):
             time.sleep(IDLE_SECONDS / 4)
             progress()
             ended = {slot: said for slot, task in tasks.items() if (said := task.poll()) is not None}
-            lost = study.recover(ended=[tasks[slot].worker for slot, said in ended.items() if said])
-            for number in lost:
+            for number in study.recover(ended=[tasks[slot].worker for slot, said in ended.items() if said]):
                 observer.warned(f"trial {number}: its worker is gone; it is queued again")
             for slot, said in ended.items():
                 if said:
                     observer.warned(f"worker {slot} ended with {said}")
+                    before, done = done, study.ended()
+                    lost = lost + 1 if done == before else 1
+                    if lost > MOST_LOST * jobs:
+                        raise RunError(f"{lost} workers were lost and no trial ended meanwhile; the last with {said}")
                 idle = 0 if study.worked(tasks[slot].worker) else idle + 1
                 del tasks[slot]
             if idle >= MOST_IDLE + jobs and not tasks and study.has_more():
@@ -161,7 +168,7 @@ def run_workers(
             for slot in range(jobs):
                 if slot not in tasks and idle < MOST_IDLE + jobs and study.has_more():
                     tasks[slot] = launch(slot, _new_id())
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GenbenchError):
         for task in tasks.values():
             task.interrupt()
         for task in tasks.values():

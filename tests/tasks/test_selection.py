@@ -361,13 +361,43 @@ def test_training_begins_anew_when_its_checkpoint_is_damaged(register: Register,
         assert (folder / name).read_bytes() == (source.parent / name).read_bytes()
 
 
+def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(
+    register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that stops in the middle with its last checkpoint damaged ends with the same bits as one that did not."""
+    register("Validating")
+    made = planned(generation())
+    whole = trained(Runner(tmp_path / "whole"), made).folder
+    monkeypatch.setattr("genbench.training.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("genbench.training.CHECKPOINT_SECONDS", 0.0)  # after every step
+
+    class Stopping(Listening):
+        def stage_progress(self, stage, done, rate="") -> None:
+            if done >= 0.6:
+                raise KeyboardInterrupt
+
+    runner, listening = Runner(tmp_path / "results"), Listening()
+    with pytest.raises(KeyboardInterrupt):
+        trained(runner, made, Stopping())
+    folder = runner.stages.folder("train", made.train_hash)
+    (folder / "checkpoint.safetensors").write_bytes(b"damaged")
+    assert trained(runner, made, listening).record["train_steps"] == 20
+    (warning,) = listening.warnings
+    assert "goes on from the checkpoint before it" in warning
+    assert listening.curves["count"][:10] == list(range(10))
+    for name in ("weights.safetensors", "weights-validation.safetensors", "history.csv"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    assert not (folder / "checkpoint-before.safetensors").exists()
+
+
 def foreign(source: Path, folder: Path) -> bytes:
     """A sound checkpoint of other networks: it fails only after some of it was taken over."""
     from safetensors import safe_open
     from safetensors.torch import save_file
 
     with safe_open(source, framework="pt") as file:
-        metadata = file.metadata()
+        metadata = {key: value for key, value in file.metadata().items() if key != "checksum"}
+        metadata["format"] = "genbench-checkpoint-2"  # which had none
     tensors = {key: value for key, value in load_file(source).items() if "optimizers" not in key}
     save_file({**tensors, "networks/net/2.weight": torch.zeros(3, 3)}, folder / "foreign", metadata=metadata)
     return (folder / "foreign").read_bytes()
