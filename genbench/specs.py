@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from genbench.errors import ConfigError
+from genbench.errors import ConfigError, DataError
+from genbench.files import read_text
 from genbench.plugins import nearest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -150,16 +151,29 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
     Raises:
-        ConfigError: when it is missing, unreadable or malformed, naming the file and, where known, the line.
+        ConfigError: when it is missing, unreadable, malformed or too large, naming the file and, where known, the line.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a UTF-8 text file") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+        return parse_toml(read_text(path))
+    except (DataError, tomllib.TOMLDecodeError) as error:
+        named = str(error) if isinstance(error, DataError) else f"{path}: not valid TOML: {error}: correct it"
+        raise ConfigError(named) from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """What a TOML document says.
+
+    Raises:
+        TOMLDecodeError: when it is malformed, nested too deeply, or has a number of too many digits.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("it is nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:
+        raise tomllib.TOMLDecodeError("a number has too many digits") from None
 
 
 def as_toml(spec: Spec) -> str:
@@ -188,7 +202,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, dict[str, Any]]:
         if not equals or not dot or part not in result or not name:
             raise ConfigError(f"--set {assignment!r} is not understood: write train.KEY=VALUE or sample.KEY=VALUE")
         try:
-            result[part][name] = tomllib.loads(f"value = {text}")["value"]
+            result[part][name] = parse_toml(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             result[part][name] = text.strip()
     return result
