@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from genbench.allocating import bounded
 from genbench.api import GenbenchError, GenerativeLearner, Learner
 from genbench.checkpoints import DamagedCheckpoint
 from genbench.distributing import launching
@@ -184,7 +185,7 @@ def build_learner(plan: Plan) -> Learner:
     family, resolved = plan.resolved.family, plan.resolved
     guided = family.needs_guide(resolved.train) or family.needs_guide(resolved.sample)
     guide = plan.task.guide(plan.device) if guided else None
-    with kept_random_state():
+    with kept_random_state(), bounded(plan.label):
         torch.manual_seed(derive_seed(plan.seed, "init"))
         return family.learner(resolved.train, plan.task.info, guide=guide)
 

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from genbench.errors import DataError, GenbenchError
 from genbench.files import clear_os_errors, read_json, writable_folder, write_json
+from genbench.masking import mask_secrets
 from genbench.observing import Observer
 
 # What MLflow prints about creating tables is of no use to the reader of a comparison, and nothing is sent anywhere.
@@ -172,9 +172,12 @@ class Store:
         """Where in the MLflow UI the runs are: what follows the server's address."""
         return f"/#/experiments/{self._experiment}/runs?workflowType=machine_learning"
 
-    def ui_command(self, host: str, port: int) -> list[str]:
-        """The command that opens the MLflow UI on this store."""
-        return ["mlflow", "ui", "--backend-store-uri", self.uri, "--host", host, "--port", str(port)]
+    def ui_command(self, host: str, port: int) -> tuple[list[str], dict[str, str]]:
+        """The command that opens the MLflow UI on this store, and the environment variables that it needs.
+
+        The store's address is among these, because everybody on the machine can read a command line.
+        """
+        return ["mlflow", "ui", "--host", host, "--port", str(port)], {"MLFLOW_BACKEND_STORE_URI": self.uri}
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
@@ -189,7 +192,7 @@ class Store:
         except OSError as error:
             with clear_os_errors(self._results):
                 raise
-            raise GenbenchError(f"MLflow store {self.address}: {error}") from error
+            raise GenbenchError(f"MLflow store {self.address}: {mask_secrets(str(error))}") from error
 
     def _search(self, limit: int = 10_000) -> list[Run]:
         with self._clear_errors():
@@ -275,26 +278,13 @@ class RunLog(Observer):
         """Record that the run did not finish: ``status`` is failed, diverged or interrupted."""
         with self._store._clear_errors():
             self._client.set_tag(self.id, "genbench.status", status)
-            self._client.set_tag(self.id, "genbench.reason", reason[:_TAG_LENGTH])
+            self._client.set_tag(self.id, "genbench.reason", mask_secrets(reason)[:_TAG_LENGTH])
             self._client.set_terminated(self.id, "KILLED" if status == "interrupted" else "FAILED")
 
 
 def metric_name(name: str) -> str:
     """``name`` with every character that MLflow refuses in metric names replaced by an underscore."""
     return re.sub(r"[^/\w.\- ]", "_", name)
-
-
-def mask_secrets(text: str) -> str:
-    """Addresses in ``text`` with passwords replaced by ``***``."""
-
-    def masked(match: re.Match[str]) -> str:
-        parts = urlsplit(match[0])
-        if parts.password is None:
-            return match[0]
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
-
-    return re.sub(r"[a-z][a-z0-9+]*://\S+", masked, text)
 
 
 def git_commit() -> str | None:
