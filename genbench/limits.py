@@ -53,5 +53,5 @@ CONDITIONS = Limit("GENBENCH_MAX_CONDITIONS", 10_000, "conditions")
 """Classes or objects of a data set."""
 NETWORK_NUMBERS = Limit("GENBENCH_MAX_NETWORK_NUMBERS", 2**32, "numbers")
 """Parameters and buffers of all networks of a family, while they are built."""
-GRID_POINTS = Limit("GENBENCH_MAX_GRID_POINTS", 1_000_000, "configurations")
+GRID_POINTS = Limit("GENBENCH_MAX_GRID_POINTS", 100_000, "configurations")
 """Of a sweep's grid."""

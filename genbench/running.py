@@ -14,7 +14,7 @@ from genbench.api import GenbenchError, GenerativeLearner, Learner
 from genbench.checkpoints import DamagedCheckpoint
 from genbench.distributing import launching
 from genbench.distributing.team import Team
-from genbench.errors import ConfigError, RunError
+from genbench.errors import ConfigError, DataError, RunError
 from genbench.exporting.curves import draw_curves
 from genbench.hashing import content_hash, derive_seed
 from genbench.keeping import HISTORY, read_history, weights_file, write_history, write_weights
@@ -59,7 +59,14 @@ class Runner:
             evaluate = self._evaluate(plan, sample, observer)
         finally:
             self._latest = None
-        return run_record(plan, train, sample, evaluate)
+        try:
+            return run_record(plan, train, sample, evaluate)
+        except (KeyError, TypeError, AttributeError) as error:
+            folders = ", ".join(str(stage.folder) for stage in (train, sample, evaluate))
+            raise DataError(
+                f"done.json in one of {folders} is damaged ({type(error).__name__}: {error}): delete that folder and "
+                "run again"
+            ) from error
 
     def assistant(self, plan: Plan, rank: int) -> Callable[[Team], None]:
         """What trains as process ``rank`` of a team whose leader runs the plan; it writes nothing and says nothing."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from genbench.errors import ConfigError, DataError
 from genbench.files import read_text
@@ -31,6 +31,17 @@ RESERVED = frozenset({"stages", "artifacts", "samples", "mlflow.db", "published"
 """Names under the results folder that a comparison cannot have."""
 
 
+def _can_exist(path: Path) -> Path:
+    """A path that files, stores and records can keep. Raises `ValueError`."""
+    text = str(path)
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("the path is not UTF-8 text without NUL: rename the file or folder")
+    return path
+
+
+FilePath = Annotated[Path, AfterValidator(_can_exist)]
+
+
 class Spec(BaseModel):
     """Base of the models that files fill in: immutable, and unknown keys are errors."""
 
@@ -42,7 +53,7 @@ class DataSpec(Spec):
 
     name: str = Field("digits", description="a data set from `genbench ls datasets`, or source:target for adaptation")
     resolution: int | None = Field(None, ge=4, le=1024, description="pixels on a side; default: the data set's own")
-    root: Path | None = Field(None, description="folder with the files, where they are not built in")
+    root: FilePath | None = Field(None, description="folder with the files, where they are not built in")
     download: bool = Field(False, description="allow fetching from the data set's own home")
     augment: Literal["none", "flip"] = Field("none", description="augmentation of training batches")
 
@@ -58,8 +69,8 @@ class EvaluationSpec(Spec):
     extractor: str | None = Field(
         None, description="referee, inception or a registered one; default: by weights at hand"
     )
-    inception_weights: Path | None = Field(None, description="Inception-v3 weights for FID; default: GENBENCH_HOME")
-    lab_checkpoint: Path | None = Field(None, description="the lab's ResNet-18 checkpoint.pth for i-CLEVR")
+    inception_weights: FilePath | None = Field(None, description="Inception-v3 weights for FID; default: GENBENCH_HOME")
+    lab_checkpoint: FilePath | None = Field(None, description="the lab's ResNet-18 checkpoint.pth for i-CLEVR")
 
 
 class RowSpec(Spec):

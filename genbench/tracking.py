@@ -18,6 +18,7 @@ from genbench.errors import DataError, GenbenchError
 from genbench.files import clear_os_errors, read_json, writable_folder, write_json
 from genbench.masking import mask_secrets
 from genbench.observing import Observer
+from genbench.records import check_record
 
 # What MLflow prints about creating tables is of no use to the reader of a comparison, and nothing is sent anywhere.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -111,10 +112,7 @@ class Store:
             if status != "finished":
                 raise DataError(f"run {run_id[:8]} is {status}, so it has no record: run it again to finish it")
             path = Path(self._client.download_artifacts(run_id, RESULT))
-        record = read_json(path)
-        if not isinstance(record, dict) or "metrics" not in record:
-            raise DataError(f"{path}: not the record of a run: delete the run and run it again")
-        return record
+        return check_record(read_json(path), path)
 
     def read_record(self, run_id: str) -> dict[str, Any] | None:
         """A finished run's record, or None when its files are gone (the results were moved, say)."""

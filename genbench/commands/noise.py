@@ -113,6 +113,6 @@ def _read_safetensors(path: Path) -> Tensor:
     tensors = load_file(path)
     if _KEY not in tensors:
         raise DataError(
-            f"{path}: has no tensor named {_KEY!r} (found: {', '.join(sorted(tensors)) or 'none'}): {_ADVICE}"
+            f"{path}: has no tensor named {_KEY!r} (found: {', '.join(sorted(tensors))[:200] or 'none'}): {_ADVICE}"
         )
     return tensors[_KEY]
