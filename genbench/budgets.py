@@ -49,16 +49,15 @@ class Budget:
         """
         match = _PATTERN.match(text)
         if match is None:
-            raise ConfigError(f"budget {text!r} is not understood: {_HELP}")
-        number, unit = float(match[1]), match[2].lower()
-        if not math.isfinite(number) or number <= 0:
-            raise ConfigError(f"budget {text!r} must be positive and finite: {_HELP}")
-        if unit in _EPOCHS:
-            return cls("img", number * train_size)
-        if unit not in _UNITS:
-            raise ConfigError(f"budget {text!r} has the unknown unit {match[2]!r}: {_HELP}")
-        kind, factor = _UNITS[unit]
-        return cls(kind, number * factor)
+            raise ConfigError(f"budget {text!r:.80} is not understood: {_HELP}")
+        unit = match[2].lower()
+        if unit not in _EPOCHS and unit not in _UNITS:
+            raise ConfigError(f"budget {text!r:.80} has the unknown unit {match[2]!r:.40}: {_HELP}")
+        kind, factor = _UNITS["img" if unit in _EPOCHS else unit]
+        amount = float(match[1]) * (train_size if unit in _EPOCHS else factor)
+        if not math.isfinite(amount) or amount <= 0:
+            raise ConfigError(f"budget {text!r:.80} must be positive and finite: {_HELP}")
+        return cls(kind, amount)
 
     def spent(self, *, pictures: int, steps: int, seconds: float, flop: float) -> float:
         """The share of the budget that is used up, 0 at the start and at least 1 at the end."""

@@ -743,9 +743,12 @@ def _given_options(context: typer.Context) -> set[str]:
 
 
 def _command_line() -> str:
+    """What was typed, as tables and runs keep it: without passwords, which others would read there."""
     import shlex
 
-    return shlex.join(["genbench", *sys.argv[1:]])
+    from genbench.masking import mask_secrets
+
+    return shlex.join(["genbench", *map(mask_secrets, sys.argv[1:])])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from genbench.masking import mask_secrets
 from genbench.observing import Observer, Stage
 
 _VERBS: dict[Stage, str] = {
@@ -70,7 +71,7 @@ class ProgressBars(Observer):
     def say(self, text: str) -> None:
         """Print a line on stderr, unless quiet."""
         if not self._quiet:
-            self._console.print(escape(text), soft_wrap=True)
+            self._console.print(escape(mask_secrets(text)), soft_wrap=True)
 
     def run_started(self, number: int, total: int, label: str) -> None:  # noqa: D102
         self._prefix = f"[{number}/{total}] {label}"
@@ -85,10 +86,10 @@ class ProgressBars(Observer):
         if self._quiet:
             return
         named = self._short if self._prefix.endswith(f"] {label}") else label
-        self._console.print(f"{escape(named)} failed: {escape(reason)}", style="red", soft_wrap=True)
+        self._console.print(f"{escape(named)} failed: {escape(mask_secrets(reason))}", style="red", soft_wrap=True)
 
     def warned(self, message: str) -> None:  # noqa: D102
-        self._console.print(f"warning: {escape(message)}", style="yellow", soft_wrap=True)
+        self._console.print(f"warning: {escape(mask_secrets(message))}", style="yellow", soft_wrap=True)
 
     def stage_started(self, stage: Stage, total: float, unit: str) -> None:  # noqa: D102
         if self._stage == stage:

@@ -7,12 +7,13 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from genbench.errors import DataError, DiskFull, GenbenchError
+from genbench.limits import TEXT_BYTES
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What the operating system says when space, quota or permitted size of a file is used up."""
@@ -87,7 +88,7 @@ def writable_folder(path: Path) -> Path:
 def write_text(path: Path, text: str) -> Path:
     """Write a text file whole, and return its path."""
     with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path
 
 
@@ -96,22 +97,65 @@ def write_json(path: Path, content: Any) -> Path:
     return write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON.
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file; a byte order mark at its beginning, which some editors write, is left out.
 
     Raises:
-        DataError: when the file is missing, not JSON or not text, naming it and the line.
+        DataError: when it is missing, unreadable, not text, or larger than `limits.TEXT_BYTES`, naming it.
     """
+    most = TEXT_BYTES.value
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}: not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not a UTF-8 text file") from None
-    except RecursionError:
-        raise DataError(f"{path}: JSON nested too deeply") from None
+        with path.open("rb") as file:
+            content = file.read(most + 1)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}: check the path") from None
+    except ValueError:
+        raise DataError(f"{str(path)!r}: no file can have such a name: check the path") from None
+    if len(content) > most:
+        raise DataError(f"{path}: its bytes are {TEXT_BYTES.too_many}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not a UTF-8 text file: save it as UTF-8") from None
+
+
+def read_json(path: Path, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Read JSON; ``pairs``, when given, makes each object from its entries.
+
+    Raises:
+        DataError: when the file is missing, not JSON, not text or too large, naming it and the line.
+    """
+    text = read_text(path)
+    if not text.strip():
+        raise DataError(f"{path}: is empty: replace it")
+    try:
+        return json.loads(text, object_pairs_hook=pairs)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise DataError(f"{path}: not valid JSON: {error.msg} ({where}): correct it") from None
+    except RecursionError:
+        raise DataError(f"{path}: JSON nested too deeply: replace it") from None
+    except ValueError:  # a number of more digits than Python reads
+        raise DataError(f"{path}: a number in it has too many digits: correct it") from None
+
+
+def inside(folder: Path, name: str, where: Path) -> Path:
+    """The path of a file below ``folder`` that the list ``where`` names.
+
+    Raises:
+        DataError: when the name, or a link on the way, leads out of the folder, or there is no such file.
+    """
+    path = folder / name
+    try:
+        leads_out = Path(name).is_absolute() or ".." in Path(name).parts
+        if leads_out or not path.resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{where}: {name!r} leads out of the folder: name files in {folder}")
+        present = path.is_file()
+    except (OSError, RuntimeError, ValueError):  # a name that no file can have, links in a circle
+        present = False
+    if not present:
+        raise DataError(f"{where}: {name!r:.200} is not in {folder}: put it there, or take it out of the list")
+    return path
 
 
 def file_hash(path: Path) -> str:

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 from genbench.checkpoints import History, save_tensors
+from genbench.errors import DataError
 from genbench.files import whole_file
 from genbench.selection import FINAL
 from genbench.weights import Weights, file_tensors
@@ -33,11 +34,18 @@ def write_history(path: Path, history: History) -> None:
 
 
 def read_history(path: Path) -> dict[str, tuple[list[int], list[float]]]:
-    """Read what `write_history` wrote: steps and values by name."""
+    """Read what `write_history` wrote: steps and values by name.
+
+    Raises:
+        DataError: when the file is missing or damaged, naming it.
+    """
     history: dict[str, tuple[list[int], list[float]]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            steps, values = history.setdefault(row["name"], ([], []))
-            steps.append(int(row["step"]))
-            values.append(float(row["value"]))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                steps, values = history.setdefault(row["name"], ([], []))
+                steps.append(int(row["step"]))
+                values.append(float(row["value"]))
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}: damaged curves ({error}): delete {path.parent} and run again") from None
     return history

@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 import torch
 
+from genbench.allocating import bounded
 from genbench.api import GenbenchError, GenerativeLearner, Learner
 from genbench.checkpoints import DamagedCheckpoint, before, fall_back
 from genbench.distributing import launching
 from genbench.distributing.team import Team
-from genbench.errors import ConfigError, DiskFull, RunError
+from genbench.errors import ConfigError, DataError, DiskFull, RunError
 from genbench.exporting.curves import draw_curves
 from genbench.files import NO_SPACE
 from genbench.hashing import content_hash, derive_seed
@@ -59,7 +60,14 @@ class Runner:
             evaluate = self._evaluate(plan, sample, observer)
         finally:
             self._latest = None
-        return run_record(plan, train, sample, evaluate)
+        try:
+            return run_record(plan, train, sample, evaluate)
+        except (KeyError, TypeError, AttributeError) as error:
+            folders = ", ".join(str(stage.folder) for stage in (train, sample, evaluate))
+            raise DataError(
+                f"done.json in one of {folders} is damaged ({type(error).__name__}: {error}): delete that folder and "
+                "run again"
+            ) from error
 
     def assistant(self, plan: Plan, rank: int) -> Callable[[Team], None]:
         """What trains as process ``rank`` of a team whose leader runs the plan; it writes nothing and says nothing."""
@@ -203,7 +211,7 @@ def build_learner(plan: Plan) -> Learner:
     family, resolved = plan.resolved.family, plan.resolved
     guided = family.needs_guide(resolved.train) or family.needs_guide(resolved.sample)
     guide = plan.task.guide(plan.device) if guided else None
-    with kept_random_state():
+    with kept_random_state(), bounded(plan.label):
         torch.manual_seed(derive_seed(plan.seed, "init"))
         return family.learner(resolved.train, plan.task.info, guide=guide)
 

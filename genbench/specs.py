@@ -5,12 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from genbench.errors import ConfigError
+from genbench.errors import ConfigError, DataError
+from genbench.files import read_text
 from genbench.plugins import nearest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -30,6 +31,17 @@ RESERVED = frozenset({"stages", "artifacts", "samples", "mlflow.db", "published"
 """Names under the results folder that a comparison cannot have."""
 
 
+def _can_exist(path: Path) -> Path:
+    """A path that files, stores and records can keep. Raises `ValueError`."""
+    text = str(path)
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("the path is not UTF-8 text without NUL: rename the file or folder")
+    return path
+
+
+FilePath = Annotated[Path, AfterValidator(_can_exist)]
+
+
 class Spec(BaseModel):
     """Base of the models that files fill in: immutable, and unknown keys are errors."""
 
@@ -41,7 +53,7 @@ class DataSpec(Spec):
 
     name: str = Field("digits", description="a data set from `genbench ls datasets`, or source:target for adaptation")
     resolution: int | None = Field(None, ge=4, le=1024, description="pixels on a side; default: the data set's own")
-    root: Path | None = Field(None, description="folder with the files, where they are not built in")
+    root: FilePath | None = Field(None, description="folder with the files, where they are not built in")
     download: bool = Field(False, description="allow fetching from the data set's own home")
     augment: Literal["none", "flip"] = Field("none", description="augmentation of training batches")
 
@@ -57,8 +69,8 @@ class EvaluationSpec(Spec):
     extractor: str | None = Field(
         None, description="referee, inception or a registered one; default: by weights at hand"
     )
-    inception_weights: Path | None = Field(None, description="Inception-v3 weights for FID; default: GENBENCH_HOME")
-    lab_checkpoint: Path | None = Field(None, description="the lab's ResNet-18 checkpoint.pth for i-CLEVR")
+    inception_weights: FilePath | None = Field(None, description="Inception-v3 weights for FID; default: GENBENCH_HOME")
+    lab_checkpoint: FilePath | None = Field(None, description="the lab's ResNet-18 checkpoint.pth for i-CLEVR")
 
 
 class RowSpec(Spec):
@@ -150,16 +162,29 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
     Raises:
-        ConfigError: when it is missing, unreadable or malformed, naming the file and, where known, the line.
+        ConfigError: when it is missing, unreadable, malformed or too large, naming the file and, where known, the line.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a UTF-8 text file") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+        return parse_toml(read_text(path))
+    except (DataError, tomllib.TOMLDecodeError) as error:
+        named = str(error) if isinstance(error, DataError) else f"{path}: not valid TOML: {error}: correct it"
+        raise ConfigError(named) from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """What a TOML document says.
+
+    Raises:
+        TOMLDecodeError: when it is malformed, nested too deeply, or has a number of too many digits.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("it is nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:
+        raise tomllib.TOMLDecodeError("a number has too many digits") from None
 
 
 def as_toml(spec: Spec) -> str:
@@ -188,7 +213,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, dict[str, Any]]:
         if not equals or not dot or part not in result or not name:
             raise ConfigError(f"--set {assignment!r} is not understood: write train.KEY=VALUE or sample.KEY=VALUE")
         try:
-            result[part][name] = tomllib.loads(f"value = {text}")["value"]
+            result[part][name] = parse_toml(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             result[part][name] = text.strip()
     return result

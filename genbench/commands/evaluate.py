@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from genbench.commands.output import print_json, print_rows
 from genbench.commands.run import print_measures
 from genbench.console import ProgressBars
 from genbench.data.base import UInt8Array
 from genbench.data.image_folder import SUFFIXES
-from genbench.data.pictures import read_pictures
+from genbench.data.pictures import opened, read_pictures
 from genbench.errors import ConfigError, DataError, GenbenchError
-from genbench.files import read_json
+from genbench.files import inside, read_json
 from genbench.metrics.base import FIDELITY, Pictures, Value
 from genbench.metrics.reference import ReferenceFeatures, load_reference
 from genbench.metrics.reference import save_reference as save_reference_file
@@ -142,11 +141,7 @@ def _read_labels(path: Path, folder: Path) -> dict[str, list[str]]:
         wanted = [value] if isinstance(value, str) else value
         if not isinstance(wanted, list) or not wanted or not all(isinstance(label, str) for label in wanted):
             raise DataError(f'{path}: {name}: expected "label" or ["label", …] in quotation marks, got {value!r:.60}')
-        inside = (folder / name).resolve().is_relative_to(folder.resolve())
-        if Path(name).is_absolute() or ".." in Path(name).parts or not inside:
-            raise DataError(f"{path}: {name!r} leads outside the folder: name pictures relative to {folder}")
-        if not (folder / name).is_file():
-            raise DataError(f"{path}: {name!r} is not in {folder}")
+        inside(folder, name, path)
         entries[name] = wanted
     return entries
 
@@ -184,13 +179,8 @@ def _read_images(files: Sequence[Path], task: Generation) -> UInt8Array:
 
 
 def _check_size(file: Path, size: int) -> None:
-    try:
-        with Image.open(file) as picture:
-            width, height = picture.size
-    except Image.DecompressionBombError:
-        raise DataError(f"{file}: claims more pixels than any sensible picture has: remove it") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{file}: is no picture that can be read, or is damaged: replace or remove it") from error
+    with opened(file) as picture:
+        width, height = picture.size
     if (width, height) != (size, size):
         raise DataError(
             f"{file}: is {width}×{height}, but the benchmark's pictures are {size}×{size}: "

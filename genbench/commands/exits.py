@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from genbench.errors import GenbenchError
+from genbench.masking import mask_secrets
 
 INTERRUPTED = 130
 _ON_INTERRUPT = "interrupted; the same command again goes on where it stopped"
@@ -34,6 +35,11 @@ def guarded(call: Callable[[], Any]) -> int:
         # The reader of our output (head, less) has gone; nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _complain(f"{os.fsdecode(error.filename)}: {error.strerror}: check the path")
+        return 2
     if result == INTERRUPTED:  # typer's own answer to Ctrl-C
         _complain(_ON_INTERRUPT)
     return result if isinstance(result, int) else 0
@@ -47,5 +53,5 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _complain(message: str) -> None:
-    line = " ".join(message.split())
+    line = " ".join(mask_secrets(message).split())
     print(f"genbench: {line}", file=sys.stderr)

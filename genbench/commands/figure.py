@@ -21,7 +21,7 @@ from genbench.errors import ConfigError, RunError
 from genbench.figuring import Conditions, Figure, FigureContext, Sheet
 from genbench.filming import save_film
 from genbench.plugins import check_choice
-from genbench.specs import RunSpec, validate
+from genbench.specs import RunSpec, parse_toml, validate
 from genbench.tasks.generation import Generation
 from genbench.workbench import Workbench
 
@@ -124,7 +124,7 @@ def parse_changes(assignments: Sequence[str]) -> tuple[dict[str, Any], dict[str,
         if not equals or not part or (dot and (part != "sample" or not name)):
             raise ConfigError(f"--set {assignment!r} is not understood: write OPTION=VALUE or sample.KEY=VALUE")
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
+            value = parse_toml(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             value = text.strip()
         (sampling if dot else options)[name if dot else part] = value

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from genbench.training import Training
 
 _KEY = "noise"
 _ENDINGS = (".npy", ".safetensors")
+_ADVICE = "write one with --save-noise"
 
 
 def check_ending(path: Path) -> None:
@@ -39,13 +39,15 @@ def read_noise(path: Path) -> Tensor:
     check_ending(path)
     try:
         noise = _read_npy(path) if path.suffix == ".npy" else _read_safetensors(path)
-    except (OSError, ValueError, EOFError, SafetensorError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # readers raise almost anything on damaged files
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise DataError(f"{path}: cannot be read as start noises: {reason}") from None
+        raise DataError(f"{path}: cannot be read as start noises ({reason}): {_ADVICE}") from None
     if not noise.is_floating_point() or noise.ndim < 2 or not len(noise):
-        raise DataError(f"{path}: expected floats [N, …], found {noise.dtype} {list(noise.shape)}")
+        raise DataError(f"{path}: expected floats [N, …], found {noise.dtype} {list(noise.shape)}: {_ADVICE}")
     if not bool(noise.isfinite().all()):
-        raise DataError(f"{path}: holds values that are not finite")
+        raise DataError(f"{path}: holds values that are not finite: {_ADVICE}")
     return noise.float()
 
 
@@ -103,12 +105,14 @@ def sample_from_noise(
 def _read_npy(path: Path) -> Tensor:
     array = np.load(path, allow_pickle=False)
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise DataError(f"{path}: expected one array of numbers")
+        raise DataError(f"{path}: expected one array of numbers: {_ADVICE}")
     return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
 
 
 def _read_safetensors(path: Path) -> Tensor:
     tensors = load_file(path)
     if _KEY not in tensors:
-        raise DataError(f"{path}: has no tensor named {_KEY!r} (found: {', '.join(sorted(tensors)) or 'none'})")
+        raise DataError(
+            f"{path}: has no tensor named {_KEY!r} (found: {', '.join(sorted(tensors))[:200] or 'none'}): {_ADVICE}"
+        )
     return tensors[_KEY]

@@ -25,6 +25,7 @@ from genbench.api import DataInfo
 from genbench.data.base import SPLITS, DataRequest, Dataset, ImageData, Progress, RawData, Split, UInt8Array
 from genbench.errors import DataError, GenbenchError
 from genbench.home import home, home_folder, writing
+from genbench.limits import CONDITIONS
 
 FORMAT = 1
 """Raised when the layout of a cache folder changes; part of its key."""
@@ -212,6 +213,7 @@ def _sync(file: BinaryIO) -> None:
 def _check(raw: RawData, name: str, resolution: int) -> None:
     """Hold what a data set decoded to against the contract, so that a stranger's mistakes end here."""
     names = len(raw.conditions)
+    CONDITIONS.check(names, name)
 
     def check_conditions(where: str, conditions: UInt8Array, rows: int) -> None:
         if conditions.dtype != np.uint8 or conditions.shape != (rows, names):

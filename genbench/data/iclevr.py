@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import stat
@@ -18,7 +17,9 @@ from genbench.data.base import SPLITS, DataRequest, Dataset, Progress, RawData, 
 from genbench.data.pictures import check_resolution, read_pictures
 from genbench.data.splitting import IntArray, share, split_by_hash
 from genbench.errors import DataError
+from genbench.files import read_json, read_text
 from genbench.home import home
+from genbench.limits import CONDITIONS, DATA_BYTES
 from genbench.plugins import nearest
 
 LISTS = ("test", "new_test")
@@ -50,7 +51,8 @@ class IClevr(Dataset):
         root = _root(request)
         digest = hashlib.sha256()
         for name in ("objects", "train", *LISTS):
-            digest.update(hashlib.sha256(_read_bytes(root / f"{name}.json")).digest())
+            _check_present(path := root / f"{name}.json")
+            digest.update(hashlib.sha256(read_text(path).encode()).digest())
         names = sorted(_read_labels(root))
         for name, (_, status) in zip(names, _find_pictures(root, names), strict=True):
             digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
@@ -149,16 +151,9 @@ def _split_scenes(names: Sequence[str], root: Path) -> dict[str, IntArray]:
 # -------------------------------------------------------------------------------------------------------------- labels
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file: name the folder that has it with --data-root") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not content.strip():
-        raise DataError(f"{path}: is empty")
-    return content
+def _check_present(path: Path) -> None:
+    if not path.exists():
+        raise DataError(f"{path}: no such file: name the folder that has it with --data-root")
 
 
 def _read_json(path: Path) -> Any:
@@ -166,17 +161,11 @@ def _read_json(path: Path) -> Any:
         result = dict(pairs)
         if len(result) < len(pairs):
             twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-            raise DataError(f"{path}: {twice!r} occurs twice")
+            raise DataError(f"{path}: {twice!r} occurs twice: leave one out")
         return result
 
-    try:
-        return json.loads(_read_bytes(path), object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: is not a UTF-8 text file") from None
-    except RecursionError:
-        raise DataError(f"{path}: is nested too deeply to be a list of objects") from None
+    _check_present(path)
+    return read_json(path, unique)
 
 
 def _read_objects(path: Path) -> dict[str, int]:
@@ -184,6 +173,7 @@ def _read_objects(path: Path) -> dict[str, int]:
     objects = _read_json(path)
     if not isinstance(objects, dict) or not objects:
         raise DataError(f"{path}: must be a JSON object {{object: index}} with at least one entry")
+    CONDITIONS.check(len(objects), path)
     owner: dict[int, str] = {}
     for name, index in objects.items():
         if type(index) is not int or not 0 <= index < len(objects):
@@ -212,6 +202,7 @@ def _read_list(path: Path, objects: Mapping[str, int]) -> UInt8Array:
 
 
 def _multi_hot(rows: Sequence[Any], where: Sequence[str], objects: Mapping[str, int], path: Path) -> UInt8Array:
+    DATA_BYTES.check(len(rows) * len(objects), path)
     table = np.zeros((len(rows), len(objects)), np.uint8)
     for number, row in enumerate(rows):
         if not isinstance(row, list) or not row or not all(isinstance(name, str) for name in row):

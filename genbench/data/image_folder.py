@@ -16,6 +16,7 @@ from genbench.data.pictures import check_resolution, drop_colour_if_grey, one_ho
 from genbench.data.splitting import order_by_hash, share, split_by_hash
 from genbench.errors import DataError
 from genbench.home import home
+from genbench.limits import CONDITIONS
 from genbench.plugins import nearest
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
@@ -107,6 +108,7 @@ def _list_classes(root: Path, below: str) -> list[_Found]:
     labels = _subfolders(folder)
     if not labels:
         raise DataError(f"{folder}: has no class folders: put the pictures into {folder / 'CLASS'}/")
+    CONDITIONS.check(len(labels), folder)
     return [file for label in labels for file in _list_class(root, str(Path(below, label)), label)]
 
 

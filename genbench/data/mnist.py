@@ -18,6 +18,7 @@ from genbench.data.pictures import one_hot
 from genbench.data.splitting import order_by_hash, split_by_hash
 from genbench.errors import ConfigError, DataError
 from genbench.home import home, home_folder, writing
+from genbench.limits import UNPACKED_BYTES
 
 SIDE = 28
 RESOLUTIONS = (16, 28, 32)
@@ -62,8 +63,7 @@ def _parse_idx(file: BinaryIO, path: Path, dimensions: int) -> UInt8Array:
         )
     shape = struct.unpack(f">{dimensions}I", header[4:])
     size = int(np.prod(shape, dtype=object))
-    if size > 2**31:
-        raise DataError(f"{path}: its header claims {size:,} values, more than such a file can have: replace it")
+    UNPACKED_BYTES.check(size, path)
     values = file.read(size + 1)
     if len(values) != size:
         amount = "more" if len(values) > size else f"{len(values):,}"

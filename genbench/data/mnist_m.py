@@ -13,6 +13,7 @@ from genbench.data.labelled import split_labelled
 from genbench.data.locating import locate, stamps
 from genbench.data.pictures import check_resolution, read_pictures
 from genbench.errors import DataError
+from genbench.files import inside, read_text
 
 SIDE = 32
 """Height and width of the authors' files."""
@@ -49,7 +50,8 @@ class MNISTM(Dataset):
         check_resolution(self.name, resolution, 16, 64)
         train, test, train_list, test_list = self._places(request)
         listed, test_listed = read_labels(train_list), read_labels(test_list)
-        paths = [train / name for name in listed] + [test / name for name in test_listed]
+        paths = [inside(train, name, train_list) for name in listed]
+        paths += [inside(test, name, test_list) for name in test_listed]
         images = read_pictures(paths, resolution, "squeeze", progress)
         labels = np.array([*listed.values(), *test_listed.values()], np.int64)
         border = len(listed)
@@ -66,10 +68,7 @@ def read_labels(path: Path) -> dict[str, int]:
     Raises:
         DataError: when the list is unreadable, empty or malformed, naming it and the line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise DataError(f"{path}: cannot be read as text") from None
+    lines = read_text(path).splitlines()
     labels: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         name, _, digit = line.strip().rpartition(" ")

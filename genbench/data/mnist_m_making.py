@@ -16,7 +16,7 @@ from PIL import Image
 from genbench.data.base import ImageData, Progress, UInt8Array
 from genbench.data.image_folder import SUFFIXES
 from genbench.data.mnist_m import NAMES, SIDE
-from genbench.data.pictures import MAX_PIXELS
+from genbench.data.pictures import opened
 from genbench.errors import ConfigError, DataError
 from genbench.files import clear_os_errors, writable_folder, write_text
 from genbench.hashing import derive_seed
@@ -97,18 +97,11 @@ def read_photograph(path: Path) -> UInt8Array:
     Raises:
         DataError: when it is damaged, too small or too large, naming it.
     """
-    try:
-        with Image.open(path) as picture:
-            size = picture.size
-            if size[0] * size[1] <= MAX_PIXELS:
-                pixels = np.asarray(picture.convert("RGB"))
-    except Exception as error:  # decoders of damaged files raise almost anything
-        raise DataError(f"{path}: is no picture that can be read, or is damaged: replace or remove it") from error
-    if min(size) < SIDE:
-        raise DataError(f"{path}: {size[0]}x{size[1]} pixels are too few to cut {SIDE}x{SIDE} from: remove it")
-    if size[0] * size[1] > MAX_PIXELS:
-        raise DataError(f"{path}: {size[0]}x{size[1]} pixels are too many: the limit is {MAX_PIXELS:,}")
-    return pixels
+    with opened(path) as picture:
+        width, height = picture.size
+        if min(width, height) < SIDE:
+            raise DataError(f"{path}: {width}x{height} pixels are too few to cut {SIDE}x{SIDE} from: remove it")
+        return np.asarray(picture.convert("RGB"))
 
 
 def blended(

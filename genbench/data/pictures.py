@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -14,13 +15,14 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from genbench.data.base import Progress, UInt8Array
-from genbench.errors import ConfigError, DataError
+from genbench.errors import ConfigError, DataError, GenbenchError
+from genbench.limits import DATA_BYTES, PIXELS
 
 Fit = Literal["squeeze", "crop"]
 """How a picture becomes square: ``squeeze`` changes its proportions, ``crop`` keeps its central square."""
 
-MAX_PIXELS = 2**26
-"""Larger pictures are refused: a few bytes of file can claim gigabytes of memory."""
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+"""Formats that are decoded, whatever a file is called: Pillow would hand others to programs outside (PostScript)."""
 
 # Pillow warns of some sizes that are errors here; one message is enough.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -47,22 +49,31 @@ def read_picture(path: Path | str, resolution: int, fit: Fit) -> UInt8Array:
     upright as their EXIF data say.
 
     Raises:
-        DataError: when the file is missing, unreadable, no picture, damaged or larger than `MAX_PIXELS`, naming it.
+        DataError: when the file is missing, unreadable, no picture, damaged or larger than `limits.PIXELS`, naming it.
     """
+    with opened(path) as picture:
+        return np.asarray(_square(picture, resolution, fit))
+
+
+@contextmanager
+def opened(path: Path | str) -> Iterator[Image.Image]:
+    """A picture file of one of `FORMATS`, for decoding within the block.
+
+    Raises:
+        DataError: from here and from the block, when the file is missing, unreadable, no picture, damaged or larger
+            than `limits.PIXELS`, naming it.
+    """
+    Image.MAX_IMAGE_PIXELS = PIXELS.value  # Pillow's own limit follows ours, which can be raised
     try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise DataError(
-                    f"{path}: a picture of {width}x{height} pixels is too large: the limit is {MAX_PIXELS:,}"
-                )
-            return np.asarray(_square(picture, resolution, fit))
-    except DataError:
+        with Image.open(path, formats=FORMATS) as picture:
+            PIXELS.check(picture.width * picture.height, path)
+            yield picture
+    except GenbenchError:
         raise
     except Image.DecompressionBombError:
-        raise DataError(f"{path}: claims more pixels than any sensible picture has: remove it") from None
+        raise DataError(f"{path}: its pixels are {PIXELS.too_many}") from None
     except MemoryError:
-        raise DataError(f"{path}: not enough memory to decode it") from None
+        raise DataError(f"{path}: not enough memory to decode it: remove it") from None
     except Exception as error:  # decoders of damaged files raise almost anything
         raise DataError(f"{path}: {_complaint(Path(path), error)}") from error
 
@@ -73,6 +84,7 @@ def read_pictures(paths: Sequence[Path | str], resolution: int, fit: Fit, progre
     Raises:
         DataError: for the first file that `read_picture` refuses.
     """
+    DATA_BYTES.check(len(paths) * resolution**2 * 3, f"{len(paths):,} pictures of {resolution}x{resolution}")
     images = np.empty((len(paths), resolution, resolution, 3), np.uint8)
 
     def fill(start: int) -> int:
@@ -128,9 +140,9 @@ def _central_square(size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 def _complaint(path: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        return "no such file: put it there"
     if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read: {error.strerror}"
+        return f"cannot be read: {error.strerror}: replace or remove it"
     if path.is_file() and path.stat().st_size == 0:
-        return "is empty"
-    return "is no picture that can be read, or is damaged: replace or remove it"
+        return "is empty: replace or remove it"
+    return f"is no picture that can be read, or is damaged: replace or remove it (formats: {', '.join(FORMATS)})"

@@ -10,6 +10,7 @@ import numpy as np
 
 from genbench.data.labelled import DigitFiles, Labelled
 from genbench.errors import DataError
+from genbench.limits import TEXT_BYTES
 
 SIDE = 16
 PIXELS = SIDE * SIDE
@@ -48,10 +49,14 @@ def read_libsvm(path: Path) -> Labelled:
     Raises:
         DataError: when the file is unreadable or not of this format, naming the file.
     """
+    most = TEXT_BYTES.value
     try:
-        text = bz2.decompress(path.read_bytes())
+        with bz2.open(path) as file:
+            text = file.read(most + 1)
     except (OSError, ValueError, EOFError):
         raise DataError(f"{path}: is no bz2 file, or is damaged: fetch it again") from None
+    if len(text) > most:
+        raise DataError(f"{path}: its bytes, unpacked, are {TEXT_BYTES.too_many}")
     lines = text.splitlines()
     counts = np.array([line.count(b":") for line in lines], np.int64)
     try:

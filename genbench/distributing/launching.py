@@ -21,12 +21,14 @@ import torch
 from genbench.distributing.meeting import (
     DISMISS,
     GRACE_SECONDS,
+    LOOPBACK,
     ORDER,
     PATIENCE,
     READY,
     TRAIN,
     Launched,
     joined,
+    loopback_interface,
     meeting_place,
     new_meeting_place,
     obituary,
@@ -136,7 +138,9 @@ def assist(prepare: Callable[[], tuple[torch.device, Callable[[Team], None]]]) -
 
 def _places(processes: int, port: int, threads: int) -> dict[str, str]:
     size = str(processes)
-    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    address = {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(port)}
+    for library in ("GLOO", "NCCL"):  # what they say to each other stays on this machine, too
+        address[f"{library}_SOCKET_IFNAME"] = os.environ.get(f"{library}_SOCKET_IFNAME", loopback_interface())
     return {"WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, **address, "OMP_NUM_THREADS": str(threads)}
 
 

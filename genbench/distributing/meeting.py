@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +21,11 @@ import torch
 from torch import distributed as dist
 
 from genbench.distributing.team import Crew, PeerLost, Team
-from genbench.errors import Diverged, RunError
+from genbench.errors import ConfigError, Diverged, RunError
 
 ORDER, READY, FAILURE = "genbench/order", "genbench/ready", "genbench/failure"
 TRAIN, DISMISS = "train", "dismiss"
+LOOPBACK = "127.0.0.1"
 PATIENCE = timedelta(hours=24)
 """How long processes wait to be called, or for another to be ready: data may have to be prepared."""
 SILENCE = timedelta(hours=2)
@@ -54,7 +56,13 @@ class Launched:
     """This process's place among those that were started together, by the environment that launchers agree on."""
 
     def __init__(self) -> None:
-        self.rank, self.size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        """Raises `ConfigError` when the environment is nobody's that was launched."""
+        try:
+            self.rank, self.size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        except ValueError:
+            raise ConfigError("RANK and WORLD_SIZE are not whole numbers: unset them, or use a launcher") from None
+        if not 0 <= self.rank < self.size:
+            raise ConfigError(f"RANK={self.rank} is none of WORLD_SIZE={self.size} processes: unset both")
 
 
 @cache
@@ -65,11 +73,23 @@ def meeting_place() -> Store:
 
 
 def new_meeting_place() -> tuple[Store, int]:
-    """A store at a free port of this machine, and the port."""
-    store = dist.TCPStore(  # type: ignore[attr-defined]
-        "127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=PATIENCE
-    )
-    return store, store.port
+    """A store at a free port that this machine alone reaches, and the port: on its own, torch listens everywhere."""
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        port = listening.getsockname()[1]
+        store = dist.TCPStore(  # type: ignore[attr-defined]
+            LOOPBACK,
+            port,
+            is_master=True,
+            wait_for_workers=False,
+            timeout=PATIENCE,
+            master_listen_fd=listening.detach(),
+        )
+    return store, port
+
+
+def loopback_interface() -> str:
+    """The name of the network interface that leads to this machine itself: ``lo``, or ``lo0`` on macOS."""
+    return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
 
 
 @contextmanager

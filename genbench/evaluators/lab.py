@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +13,7 @@ from genbench.api import DataInfo
 from genbench.errors import ConfigError, DataError
 from genbench.evaluators.evaluator import Evaluator, FeatureClassifier
 from genbench.evaluators.store import tensors_hash
+from genbench.evaluators.tensors import read_pth
 
 DATASET, RESOLUTION, CLASSES = "iclevr", 64, 24
 
@@ -71,17 +70,7 @@ def load_lab(path: Path, device: torch.device) -> Evaluator:
 
 
 def _state(path: Path) -> dict[str, Tensor]:
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except pickle.UnpicklingError:
-        raise DataError(
-            f"{path}: holds more than tensors, and is not opened: it must be {{'model': state_dict}}"
-        ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError, UnicodeDecodeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: not a PyTorch checkpoint ({reason}): get the file again") from None
+    content = read_pth(path, "it must be {'model': state_dict}")
     model = content.get("model") if isinstance(content, Mapping) else None
     if not isinstance(model, Mapping) or not all(isinstance(value, Tensor) for value in model.values()):
         raise DataError(f"{path}: no state_dict under the key 'model': it must be {{'model': state_dict}}")

@@ -11,12 +11,13 @@ from typing import Literal
 
 import torch
 from filelock import FileLock
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from genbench.allocating import bounded
 from genbench.data.base import ImageData
-from genbench.errors import ConfigError, DataError
+from genbench.errors import DataError
 from genbench.evaluators.evaluator import Evaluator
 from genbench.evaluators.networks import Classifier, build
 from genbench.evaluators.training import VERSION, Progress, Role, train
@@ -80,13 +81,18 @@ def load(path: Path, device: torch.device) -> tuple[Evaluator, Card]:
             metadata = file.metadata() or {}
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
         if metadata.get("format") != FORMAT:
-            raise DataError(f"{path}: not an evaluator of format {FORMAT}")
+            raise DataError(f"{path}: not an evaluator of format {FORMAT}: delete it")
         content = json.loads(metadata["card"])
         card = Card(**{**content, "conditions": tuple(content["conditions"])})
-        module = build(card.architecture, card.resolution, card.channels, len(card.conditions))
+        with bounded(str(path)):
+            module = build(card.architecture, card.resolution, card.channels, len(card.conditions))
         module.load_state_dict(state)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
-        raise DataError(f"{path}: damaged evaluator ({str(error).splitlines()[0]}): delete it") from None
+        if bad := [name for name, value in state.items() if not value.isfinite().all()]:
+            raise ValueError(f"{bad[0]} holds numbers that are not finite")
+    except DataError:
+        raise
+    except Exception as error:  # readers and builders raise almost anything on what a damaged card says
+        raise DataError(f"{path}: damaged evaluator ({(str(error).splitlines() or [''])[0]}): delete it") from None
     shape = (card.resolution, card.channels)
     return Evaluator(card.role, card.name, card.version, tensors_hash(state), shape, module, device), card
 

@@ -48,7 +48,7 @@ def read_objects(path: Path) -> list[ObjectScore]:
                 ObjectScore(line["object"], int(line["asked"]), _number(line["accuracy"]), _number(line["ceiling"]))
                 for line in csv.DictReader(file)
             ]
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError, csv.Error) as error:
         raise DataError(f"{path}: not a table of objects ({error}): delete its folder and run again") from None
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 from genbench.data.base import UInt8Array
 from genbench.errors import DataError
 from genbench.evaluators.store import tensors_hash
+from genbench.evaluators.tensors import read_pth
 from genbench.files import file_hash
 from genbench.home import home
 from genbench.metrics.base import Identity
@@ -63,21 +62,7 @@ def load_state(path: Path) -> dict[str, Tensor]:
         DataError: when the file is missing or damaged, holds more than tensors, or is not a known network.
     """
     advice = f"get {FILE} as torch-fidelity publishes it"
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        TypeError,
-        IndexError,
-    ):
-        raise DataError(f"{path}: not a file of tensors, and is not opened: {advice}") from None
+    state = read_pth(path, advice)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise DataError(f"{path}: not a state_dict of Inception-v3: {advice}")
     found = weights_hash(state)

@@ -14,6 +14,7 @@ from genbench.errors import DataError
 from genbench.exporting.archive import Archived
 from genbench.exporting.escaping import visible
 from genbench.exporting.layout import shown_columns
+from genbench.limits import PIXELS
 from genbench.reporting.verdict import name_of
 from genbench.tables import Comparison
 
@@ -178,14 +179,14 @@ def _alt(known: _Known, table: Comparison) -> str:
 def _embedded(path: Path, room: int) -> tuple[str, int, int]:
     """A picture as a data URI of at most ``room`` bytes before base64, and the width and height of the original."""
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=("PNG",)) as opened:
+            PIXELS.check(opened.width * opened.height, "a picture")
             image = opened.convert("RGB") if opened.mode not in ("L", "RGB") else opened.copy()
-            kind = opened.format
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"not a picture ({_reason(error)})") from None
     width, height = image.size
-    content = path.read_bytes()
-    if kind != "PNG" or len(content) > room:
+    content, kind = path.read_bytes(), "PNG"
+    if len(content) > room:
         content, kind = _fitted(image, room), "WEBP"
     return f"data:image/{kind.lower()};base64,{base64.b64encode(content).decode()}", width, height
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
+from genbench.errors import ConfigError
+from genbench.limits import GRID_POINTS
 from genbench.specs import RowSpec, validate
 from genbench.sweeping.specification import ROW_KEYS, Choice, Parameter, SweepSpec, as_tuple, flat
 
@@ -23,7 +25,12 @@ def applies(parameter: Parameter, chosen: Mapping[str, Choice]) -> bool:
 
 
 def grid(spec: SweepSpec) -> list[Configuration]:
-    """Every configuration of a grid once, the last parameter varying fastest."""
+    """Every configuration of a grid once, the last parameter varying fastest.
+
+    Raises:
+        ConfigError: when there are more than `limits.GRID_POINTS`.
+    """
+    most = GRID_POINTS.value
 
     def points(names: list[str], chosen: Configuration) -> Iterator[Configuration]:
         if not names:
@@ -36,7 +43,10 @@ def grid(spec: SweepSpec) -> list[Configuration]:
         for value in _values(parameter):
             yield from points(rest, {**chosen, names[0]: value})
 
-    return list(points(list(spec.space), {}))
+    found = list(islice(points(list(spec.space), {}), most + 1))
+    if len(found) > most:
+        raise ConfigError(f"sweep {spec.name}: space: the configurations of its grid are {GRID_POINTS.too_many}")
+    return found
 
 
 def draw(trial: Trial, spec: SweepSpec) -> Configuration:
@@ -104,12 +114,12 @@ def _short(value: Choice) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def _values(parameter: Parameter) -> tuple[Choice, ...]:
+def _values(parameter: Parameter) -> Iterable[Choice]:
     if (choices := parameter.choices) is not None:
         return choices
     assert parameter.low is not None
     assert parameter.high is not None
     step = parameter.step or 1
-    count = math.floor((parameter.high - parameter.low) / step * (1 + 1e-9)) + 1
-    values = (parameter.low + k * step for k in range(count))
-    return tuple(int(v) if parameter.whole else round(float(v), 12) for v in values)
+    last = (parameter.high - parameter.low) / step * (1 + 1e-9)
+    values = (parameter.low + k * step for k in takewhile(lambda k: k <= last, count()))
+    return (int(v) if parameter.whole else round(float(v), 12) for v in values)

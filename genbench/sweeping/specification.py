@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from genbench.comparing.measures import describe, known_stems, stem_of
+from genbench.limits import GRID_POINTS
 from genbench.plugins import nearest
 from genbench.specs import ComparisonSpec, DataSpec, EvaluationSpec, RowSpec, Selection, Spec
 from genbench.sweeping.watching import WATCHED
@@ -19,6 +20,9 @@ Direction = Literal["minimize", "maximize"]
 
 LONGEST = 40
 """Letters of a variant's name: it is a label in tables and figures."""
+
+MOST = 1e15
+"""Of a range's ends: whole numbers up to here are kept exactly by every storage."""
 
 ROW_KEYS = frozenset({"family", "preset", "budget", "selection"})
 SECTIONS = ("train", "sample")
@@ -47,13 +51,19 @@ class Parameter(Spec):
         if not ranged:
             if self.step is not None or self.log:
                 raise ValueError("step and log belong to a range of low and high")
-            if self.values is not None and any(a == b for a, b in combinations(self.values, 2)):
+            if any(isinstance(value, float) and not math.isfinite(value) for value in self.values or ()):
+                raise ValueError("values must be finite numbers")
+            if len(self.choices or ()) > GRID_POINTS.value:
+                raise ValueError(f"{len(self.choices or ()):,} choices are {GRID_POINTS.too_many}")
+            if self.values is not None and len(set(self.values)) < len(self.values):
                 raise ValueError("values has a choice twice")
             if any(not name.strip() or not name.isprintable() or len(name) > LONGEST for name in self.variants or ()):
                 raise ValueError(f"a variant's name needs 1 to {LONGEST} printable characters")
             return self
         if self.low is None or self.high is None:
             raise ValueError("a range needs both low and high")
+        if not all(abs(number) <= MOST for number in (self.low, self.high, self.step or 0)):
+            raise ValueError(f"low, high and step must be numbers of at most {MOST:g}")
         if self.low >= self.high:
             raise ValueError(f"low ({self.low}) must be below high ({self.high})")
         if self.step is not None and self.step > self.high - self.low:

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from genbench.errors import ConfigError
-from genbench.tracking import mask_secrets
+from genbench.masking import mask_secrets
 
 LOCK_SECONDS = 300.0
 """Longer than any worker writes; a lock that is held longer is a fault of the file system."""

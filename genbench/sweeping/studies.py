@@ -22,12 +22,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from genbench.errors import ConfigError, GenbenchError
 from genbench.hashing import content_hash
+from genbench.masking import mask_secrets
 from genbench.processes import ProcessId
 from genbench.sweeping.samplers import make_pruner, make_sampler
 from genbench.sweeping.space import grid
 from genbench.sweeping.specification import SweepSpec
 from genbench.sweeping.storages import absolute, first_line, open_storage, writing_lock
-from genbench.tracking import mask_secrets
 
 BEAT_SECONDS = 20.0
 GRACE_SECONDS = 120.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from genbench.tracking.delivering import Delivered, deliver
 from genbench.tracking.log import RunLog, metric_name
-from genbench.tracking.places import mask_secrets
 from genbench.tracking.store import RunSummary, Store, git_commit
 
-__all__ = ["Delivered", "RunLog", "RunSummary", "Store", "deliver", "git_commit", "mask_secrets", "metric_name"]
+__all__ = ["Delivered", "RunLog", "RunSummary", "Store", "deliver", "git_commit", "metric_name"]

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from mlflow.entities import Metric, Param, RunTag
 
 from genbench.files import write_json
+from genbench.masking import mask_secrets
 from genbench.observing import Observer, Stage
 from genbench.tracking.places import Place
 
@@ -148,7 +149,7 @@ class RunLog(Observer):
         def call() -> None:
             client = self.place.client
             client.set_tag(self.id, "genbench.status", status)
-            client.set_tag(self.id, "genbench.reason", reason[:TAG_LENGTH])
+            client.set_tag(self.id, "genbench.reason", mask_secrets(reason)[:TAG_LENGTH])
             client.set_terminated(self.id, ended(status))
 
         self.write(call)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from genbench.errors import DiskFull, GenbenchError
 from genbench.files import NO_SPACE, clear_os_errors, writable_folder
+from genbench.masking import mask_secrets
 
 # What MLflow prints about creating tables is of no use to the reader of a comparison, and nothing is sent anywhere.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -100,19 +100,6 @@ class Place:
             return str(found.experiment_id)
         location = (self._results / "artifacts").as_uri() if self.local else None
         return str(self.client.create_experiment(EXPERIMENT, artifact_location=location, tags=_EXPERIMENT_TAGS))
-
-
-def mask_secrets(text: str) -> str:
-    """Addresses in ``text`` with passwords replaced by ``***``."""
-
-    def masked(match: re.Match[str]) -> str:
-        parts = urlsplit(match[0])
-        if parts.password is None:
-            return match[0]
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
-
-    return re.sub(r"[a-z][a-z0-9+]*://\S+", masked, text)
 
 
 def _is_away(error: Exception) -> bool:

@@ -18,9 +18,11 @@ from mlflow.exceptions import MlflowException
 
 from genbench.errors import DataError, GenbenchError
 from genbench.files import read_json
+from genbench.masking import mask_secrets
 from genbench.processes import ProcessId
+from genbench.records import check_record
 from genbench.tracking.log import RESULT, TAG_LENGTH, RunLog, ended
-from genbench.tracking.places import Place, StoreAway, mask_secrets
+from genbench.tracking.places import Place, StoreAway
 
 AWAY_SECONDS = 300.0
 """How long a server that could not be reached is left alone before the next run tries it again."""
@@ -109,10 +111,7 @@ class Store:
             if status != "finished":
                 raise DataError(f"run {run_id[:8]} is {status}, so it has no record: run it again to finish it")
             path = Path(place.client.download_artifacts(run_id, RESULT))
-        record = read_json(path)
-        if not isinstance(record, dict) or "metrics" not in record:
-            raise DataError(f"{path}: not the record of a run: delete the run and run it again")
-        return record
+        return check_record(read_json(path), path)
 
     def read_record(self, run_id: str) -> dict[str, Any] | None:
         """A finished run's record, or None when its files are gone (the results were moved, say)."""
@@ -202,9 +201,12 @@ class Store:
         """Where in the MLflow UI the runs are: what follows the server's address."""
         return f"/#/experiments/{self.server().experiment}/runs?workflowType=machine_learning"
 
-    def ui_command(self, host: str, port: int) -> list[str]:
-        """The command that opens the MLflow UI on this store."""
-        return ["mlflow", "ui", "--backend-store-uri", self.server().uri, "--host", host, "--port", str(port)]
+    def ui_command(self, host: str, port: int) -> tuple[list[str], dict[str, str]]:
+        """The command that opens the MLflow UI on this store, and the environment variables that it needs.
+
+        The store's address is among these, because everybody on the machine can read a command line.
+        """
+        return ["mlflow", "ui", "--host", host, "--port", str(port)], {"MLFLOW_BACKEND_STORE_URI": self.server().uri}
 
     def _begun(self, place: Place, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> RunLog:
         with place.clear_errors():

@@ -23,7 +23,7 @@ PATIENCE = 120
 def started(cli: Cli, monkeypatch: pytest.MonkeyPatch, *options: str) -> tuple[str, list[str]]:
     """What is said, and the command that would take the process over."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(os, "execv", lambda path, command: commands.append(command))
+    monkeypatch.setattr(os, "execve", lambda path, command, variables: commands.append(command))
     answer = cli("ui", *options)
     assert answer.code == 0, answer.err
     (command,) = commands
@@ -38,8 +38,10 @@ def test_it_listens_on_this_machine_only_unless_told_otherwise(cli: Cli, monkeyp
     said, command = started(cli, monkeypatch)
     assert option(command, "--host") == "127.0.0.1"
     assert "http://127.0.0.1:5000/#/experiments/" in said
+    assert "warning" not in said
     said, command = started(cli, monkeypatch, "--host", "0.0.0.0", "--port", "5001")
     assert (option(command, "--host"), option(command, "--port")) == ("0.0.0.0", "5001")
+    assert "warning: 0.0.0.0 is not this machine only" in said
     assert "http://[::1]:5000/" in started(cli, monkeypatch, "--host", "::1")[0]
 
 

@@ -103,11 +103,11 @@ def test_a_replaced_picture_is_decoded_again(root: Path) -> None:
 def test_missing_empty_and_malformed_json(root: Path, name: str) -> None:
     path = root / f"{name}.json"
     path.write_text('{\n "a": [,]\n}')
-    assert f"{path}: line 2, column 8: not valid JSON" in error(root)
+    assert f"{path}: not valid JSON: Expecting value (line 2, column 8)" in error(root)
     path.write_text("  \n")
-    assert error(root) == f"{path}: is empty"
+    assert error(root) == f"{path}: is empty: replace it"
     path.write_bytes(b'{"\xff": 1}')
-    assert error(root) == f"{path}: is not a UTF-8 text file"
+    assert error(root) == f"{path}: not a UTF-8 text file: save it as UTF-8"
     path.write_text("[" * 100_000)
     assert str(path) in error(root)
     path.write_text("3")

@@ -21,7 +21,7 @@ class DDPMTrainConfig(TrainConfig):
     """Noise process, network, conditioning, loss, optimiser."""
 
     schedule: ScheduleName = Field("squared-cosine", description="how the noise variances grow")
-    num_train_timesteps: int = Field(1000, ge=2, description="T, steps of the noise process")
+    num_train_timesteps: int = Field(1000, ge=2, le=1_000_000, description="T, steps of the noise process")
     beta_start: float = Field(1e-4, gt=0, lt=1, description="first variance (not for squared-cosine)")
     beta_end: float = Field(0.02, gt=0, lt=1, description="last variance (not for squared-cosine)")
     zero_terminal_snr: bool = Field(False, description="rescale the schedule so that its last step is pure noise")
