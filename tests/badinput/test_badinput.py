@@ -1,0 +1,93 @@
+"""Every bad input ends in one line that names what is wrong and the way out, and in the exit code that is documented."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.badinput import (
+    commandline,
+    configurations,
+    environments,
+    labels,
+    pictures,
+    results,
+    sources,
+    sweeps,
+    weights,
+)
+from tests.badinput.cases import Case
+from tests.conftest import Cli
+
+TABLES = (commandline, configurations, environments, labels, pictures, results, sources, sweeps, weights)
+CASES = [case for table in TABLES for case in table.CASES]
+
+
+def test_there_are_many_and_none_is_there_twice() -> None:
+    assert len(CASES) >= 150
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Path:
+    """A folder with a finished comparison."""
+    from genbench.cli import app
+    from genbench.commands.exits import guarded
+
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENBENCH_HOME", str(shared_home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(folder)
+        words = "compare cgan --preset smoke --seeds 1 --budget 2steps --pictures 20 --metrics accuracy --name done -q"
+        assert guarded(lambda: app(words.split(), prog_name="genbench", standalone_mode=False)) == 0
+    return folder
+
+
+@contextmanager
+def restored(folder: Path, backup: Path) -> Iterator[None]:
+    """What is done to the folder within the block is undone after it; paths in stores are absolute."""
+    shutil.copytree(folder, backup)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+        shutil.copytree(backup, folder)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_bad_input(case: Case, cli: Cli, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path = request.getfixturevalue("tmp_path")
+    for name, value in case.variables.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value.replace("{folder}", str(tmp_path)))
+    if case.finished:
+        folder = request.getfixturevalue("finished")
+        monkeypatch.chdir(folder)
+        with restored(folder, tmp_path / "backup"):
+            check(case, cli, folder)
+    else:
+        check(case, cli, tmp_path)
+
+
+def check(case: Case, cli: Cli, folder: Path) -> None:
+    case.prepare(folder)
+    there = not case.finished and {path for path in folder.iterdir() if path.name != "results"}
+    answer = cli(*case.arguments)
+    assert answer.code == case.code, answer.err
+    assert "Traceback" not in answer.err
+    said = [line for line in answer.err.splitlines() if line.startswith("genbench: ")]
+    assert len(said) == 1, answer.err
+    assert case.names in said[0], said[0]
+    assert case.advises in said[0], said[0]
+    assert len(said[0]) < 1200 + len(os.fspath(folder))
+    if not case.finished and case.code == 2:
+        assert {path for path in folder.iterdir() if path.name != "results"} == there  # nothing is left behind
+        assert not (folder / "results" / "stages").exists()
