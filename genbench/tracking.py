@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from genbench.errors import DataError, GenbenchError
 from genbench.files import clear_os_errors, read_json, writable_folder, write_json
@@ -77,6 +78,10 @@ class Store:
             raise GenbenchError(f"{self._results}: a results folder's path must not have ?, % or #: choose another")
         if self._local:
             writable_folder(self._results)
+        try:
+            urlsplit(self.uri)
+        except ValueError as error:
+            raise GenbenchError(f"MLFLOW_TRACKING_URI {self.address}: no address ({error}): correct it") from None
         with self._clear_errors():
             self._client = MlflowClient(tracking_uri=self.uri)
             self._experiment = self._open_experiment()

@@ -49,7 +49,7 @@ def _usage(error: typer.TyperException) -> str:
     """What is wrong with the command line, and whose help says more."""
     message = str(getattr(error, "format_message", error.__str__)())
     context = getattr(error, "ctx", None)
-    return f"{message} (see `{context.command_path} --help`)" if context else message
+    return f"{message} (see `{context.command_path if context else 'genbench'} --help`)"
 
 
 def _complain(message: str) -> None:

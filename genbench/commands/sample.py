@@ -51,7 +51,7 @@ def sample_run(
         raise ConfigError("--set train.… changes nothing here: the model is trained already; use sample.KEY=VALUE")
     with ProgressBars(quiet=quiet) as bars:
         bench = Workbench(results, bars)
-        run_id = bench.store.resolve(run)
+        run_id = bench.resolve(run)
         spec = validate(RunSpec, bench.store.record(run_id)["spec"], f"run {run}")
         spec = spec.model_copy(update={"sample": {**spec.sample, **changes.get("sample", {})}, "device": device})
         planned = bench.plan(spec)

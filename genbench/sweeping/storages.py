@@ -37,7 +37,9 @@ def absolute(address: str) -> str:
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise PermissionError("the folder cannot be written")
     except OSError as error:
-        raise ConfigError(f"Optuna storage {address}: {error.strerror or error}: choose another file with --storage") from None
+        raise ConfigError(
+            f"Optuna storage {address}: {error.strerror or error}: choose another file with --storage"
+        ) from None
     return f"{_JOURNAL}{path}" if address.startswith(_JOURNAL) else f"sqlite:///{path}"
 
 

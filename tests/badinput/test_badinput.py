@@ -1,4 +1,4 @@
-"""Every bad input ends in one line that names what is wrong and the way out, and in the exit code that is documented."""
+"""Every bad input ends in one line, which names what is wrong and the way out, and in the documented exit code."""
 
 from __future__ import annotations
 

@@ -160,7 +160,10 @@ def broken_png(path: Path) -> None:
         (lambda path: path.write_bytes(b""), "is empty"),
         (lambda path: path.write_bytes(b"not a picture"), "is no picture that can be read"),
         (broken_png, "is damaged"),
-        (lambda path: path.write_bytes(bomb(10000, 10000)), "100,000,000 pixels are more than the 67,108,864 that are taken"),
+        (
+            lambda path: path.write_bytes(bomb(10000, 10000)),
+            "100,000,000 pixels are more than the 67,108,864 that are taken",
+        ),
         (lambda path: path.write_bytes(bomb(10**6, 10**6)), "set GENBENCH_MAX_PIXELS higher"),
     ],
 )
