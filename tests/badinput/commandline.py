@@ -38,7 +38,6 @@ CASES = [
     line("compare ddpm dann", "different tasks", "dann does adaptation"),
     line("compare dann --dataset digits", "family 'dann'", "use source:target data"),
     line("compare dann --dataset digits:digits", "digits:digits", "name two data sets"),
-    line("compare dann --dataset digits:clevr-synth", "clevr-synth", "adaptation needs classes", "sets for a domain"),
     line("compare ddpm --dataset digits:digits-m", "family 'ddpm'", "use a single data set"),
     line("compare ddpm --columns ,", "--columns", "give names with commas"),
     line("compare ddpm --columns acuracy", "acuracy", "did you mean 'accuracy'"),

@@ -85,7 +85,11 @@ CASES = [
     leads("C:\\b.png"),
     lab("a name with NUL", "train.json", {**SCENES, "a\0b.png": ["red cube"]}, "train.json", "no such file"),
     lab(
-        "a name of 5,000 letters", "train.json", {**SCENES, "a" * 5000 + ".png": ["red cube"]}, "train.json", "too long"
+        "a name of 5,000 letters",
+        "train.json",
+        {**SCENES, "a" * 5000 + ".png": ["red cube"]},
+        "train.json",
+        "train.json names it",
     ),
     lab(
         "a link that leads out",

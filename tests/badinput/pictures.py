@@ -36,7 +36,7 @@ CASES = [
     trained("zeros", b"\0" * 5000, "replace or remove"),
     trained("text", "not a picture", "replace or remove"),
     trained("cut in the header", picture()[:20], "replace or remove"),
-    trained("cut in the pixels", picture("PNG", "RGB", (64, 64))[:-20], "replace or remove"),
+    trained("cut in the pixels", picture("PNG", "RGB", (64, 64))[:-40], "replace or remove"),
     trained("JPEG cut short", JPEG[: len(JPEG) // 2], "replace or remove", "bad.jpg"),
     trained("a wrong checksum", picture()[:29] + b"\0\0\0\0" + picture()[33:], "replace or remove"),
     trained("wrong magic", b"\x88" + picture()[1:], "replace or remove"),

@@ -5,22 +5,8 @@ from tests.badinput.cases import Case, Content, changed, nested, shortened
 DONE = "results/done/comparison.json"
 RECORD = "results/artifacts/*/artifacts/result.json"
 NAME = "cgan · digits 16 · smoke · seed 0"
-AGAIN = [
-    "compare",
-    "cgan",
-    "--preset",
-    "smoke",
-    "--seeds",
-    "1",
-    "--budget",
-    "2steps",
-    "--pictures",
-    "20",
-    "--metrics",
-    "accuracy",
-    "--name",
-    "done",
-]
+SETTINGS = ["--preset", "smoke", "--seeds", "1", "--budget", "2steps", "--pictures", "20", "--metrics", "accuracy"]
+AGAIN = ["compare", "cgan", *SETTINGS, "--name", "done"]
 
 
 def damaged(
