@@ -60,9 +60,9 @@ def sample_run(
             raise ConfigError(f"run {run!r} does {task.task}: there is nothing to sample")
         names = task.info.conditions
         rows = read_conditions(conditions, names, exclusive=task.info.exclusive)
+        if len(rows) * count > MAX_PICTURES:
+            raise ConfigError(f"{len(rows) * count:,} pictures are too many for one call: at most {MAX_PICTURES:,}")
         wanted = np.repeat(rows, count, axis=0)
-        if len(wanted) > MAX_PICTURES:
-            raise ConfigError(f"{len(wanted):,} pictures are too many for one call: at most {MAX_PICTURES:,}")
         if noise is None and save_noise is None:
             images = task.sample(bench.trained(planned), planned, wanted, seed=seed, observer=bars)
         else:

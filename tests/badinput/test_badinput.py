@@ -20,7 +20,7 @@ from tests.badinput import (
     sweeps,
     weights,
 )
-from tests.badinput.cases import Case
+from tests.badinput.cases import Case, Content, changed
 from tests.conftest import Cli
 
 TABLES = (commandline, configurations, environments, labels, pictures, results, sources, sweeps, weights)
@@ -89,3 +89,25 @@ def check(case: Case, cli: Cli, folder: Path) -> None:
     if not case.finished and case.code == 2:
         assert {path for path in folder.iterdir() if path.name != "results"} == there  # nothing is left behind
         assert not (folder / "results" / "stages").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "names"),
+    [
+        ("evaluate/*/done.json", changed(lambda c: c.update(record={})), "done.json"),
+        ("evaluate/*/done.json", changed(lambda c: c["record"].update(values="x")), "done.json"),
+        ("train/*/done.json", changed(lambda c: c.update(record=5)), "done.json"),
+        ("train/*/history.csv", lambda path: path.write_bytes(b"\xff" * path.stat().st_size), "history.csv"),
+    ],
+)
+def test_stages_that_were_edited_by_hand(
+    cli: Cli, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: Content, names: str
+) -> None:
+    """A run that the store has lost is made of its stages again, whose files are not what they were."""
+    monkeypatch.chdir(finished)
+    monkeypatch.setattr("genbench.tracking.Store.find", lambda store, run_hash: None)
+    again = ["run", "cgan", "--preset", "smoke", *results.MEASURED]
+    with restored(finished, tmp_path / "backup"):
+        check(
+            Case(file, again, names, "and run again", {f"results/stages/{file}": content}, finished=True), cli, finished
+        )
