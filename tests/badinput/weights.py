@@ -110,7 +110,62 @@ def features(array: Any, card: Any = None, **changes: str) -> bytes:
 CARD = {"extractor": {"extractor": "mine", "weights": "w"}, "reference": "x", "reference_hash": "y"}
 TENSOR = {"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}
 
+UNET = {"_class_name": "UNet2DModel", "in_channels": 1, "out_channels": 1, "sample_size": 16}
+SCHEDULER = {"_class_name": "DDPMScheduler", "beta_schedule": "linear"}
+
+
+def diffusers(
+    name: str,
+    advises: str,
+    names: str = "config.json",
+    *,
+    unet: Any = UNET,
+    scheduler: Any = SCHEDULER,
+    **weights: bytes,
+) -> Case:
+    """A folder in diffusers' layout, where something is bad."""
+    files: dict[str, Content] = {
+        f"ckpt/{path}": content if isinstance(content, str) else json.dumps(content)
+        for path, content in (("unet/config.json", unet), ("scheduler/scheduler_config.json", scheduler))
+    }
+    files |= {f"ckpt/unet/diffusion_pytorch_model.{ending}": content for ending, content in weights.items()}
+    arguments = ["compare", "ddpm:pretrained@validation", "--seeds", "1", "--set", "train.checkpoint=ckpt"]
+    return Case(f"diffusers folder: {name}", arguments, names, advises, files)
+
+
 CASES = [
+    diffusers("no JSON", "correct it", unet="{"),
+    diffusers("nested", "correct it", unet=nested()),
+    diffusers("a list", "expected an object", unet=[1]),
+    diffusers("another model", "expected a UNet2DModel", unet={"_class_name": "os.system"}),
+    diffusers("a model that is a list", "expected a UNet2DModel", unet={"_class_name": []}),
+    diffusers("another scheduler", "known are", scheduler={"_class_name": "Evil"}),
+    diffusers("a scheduler that is a list", "known are", scheduler={"_class_name": []}),
+    diffusers("an unknown schedule", "known:", scheduler={**SCHEDULER, "beta_schedule": ["x"]}),
+    diffusers("steps that are a list", "correct it", scheduler={**SCHEDULER, "num_train_timesteps": [1]}),
+    diffusers("steps that are text", "correct it", scheduler={**SCHEDULER, "num_train_timesteps": "many"}),
+    diffusers("steps without an end", "correct it", scheduler={**SCHEDULER, "num_train_timesteps": 1e999}),
+    diffusers("terasteps", "less than", "num_train_timesteps", scheduler={**SCHEDULER, "num_train_timesteps": 10**12}),
+    diffusers("betas that are text", "correct it", scheduler={**SCHEDULER, "trained_betas": "x"}),
+    diffusers("other channels", "in_channels is 9", unet={**UNET, "in_channels": 9}),
+    diffusers("no weights", "safetensors", "ckpt/unet"),
+    diffusers("weights that are code", "safetensors", "ckpt/unet", bin=pickle.dumps(Bomb())),
+    diffusers("weights cut short", "safetensors", "ckpt/unet", safetensors=safetensors(TENSOR, b"\0" * 8)),
+    diffusers("other weights", "do not fit config.json", "ckpt/unet", safetensors=safetensors(TENSOR, b"\0" * 16)),
+    diffusers(
+        "blocks that are text",
+        "safetensors",
+        "ckpt/unet",
+        unet={**UNET, "block_out_channels": "abc"},
+        safetensors=safetensors(TENSOR, b"\0" * 16),
+    ),
+    diffusers(
+        "a network of terabytes",
+        "set GENBENCH_MAX_NETWORK_NUMBERS higher",
+        "ddpm",
+        unet={**UNET, "block_out_channels": [2**20] * 4},
+        safetensors=safetensors(TENSOR, b"\0" * 16),
+    ),
     lab("no bytes", b"", "{'model': state_dict}"),
     lab("text", "not a checkpoint", "{'model': state_dict}"),
     lab("code", pickle.dumps(Bomb()), "is not opened"),
