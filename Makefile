@@ -8,14 +8,15 @@ FAMILIES := models/ddpm models/cgan models/dann
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install tools demo test test-all lint format bench docs dist clean
+.PHONY: help install tools demo test test-all lint audit format bench docs dist clean
 
 help:
 	@echo "make demo      compare two model families on built-in data (about 5 minutes)"
 	@echo "make test      the test suite"
 	@echo "make test-all  the test suite with the slow tests"
 	@echo "make tools     Chromium and LaTeX for the tests that use them (Debian, as root)"
-	@echo "make lint      style, types and import rules"
+	@echo "make lint      style, security checks, types and import rules"
+	@echo "make audit     known vulnerabilities of what is installed (asks the network)"
 	@echo "make bench     the benchmarks"
 	@echo "make docs      the documentation, in site/"
 	@echo "make dist      wheels of genbench and its families, in dist/"
@@ -54,6 +55,11 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy genbench $(foreach family,ddpm cgan dann,models/$(family)/genbench_$(family))
 	$(BIN)/lint-imports
+
+# Needs the network, for pip-audit itself and for the advisories that it asks for; so it is no part of `lint`.
+audit: install
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --skip-editable
 
 format: install
 	$(BIN)/ruff check --fix .

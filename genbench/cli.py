@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -713,6 +715,10 @@ def main() -> None:
     from genbench.interruption import redeliver_interrupts
 
     redeliver_interrupts()
+    os.environ["MPLBACKEND"] = "agg"  # figures become files, whatever the environment prefers
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names have letters that a terminal may not have
     sys.exit(guarded(lambda: app(prog_name="genbench", standalone_mode=False)))
 
 

@@ -41,7 +41,7 @@ class _Record(TypedDict):
 
 @cache
 def _checked() -> TypeAdapter[_Record]:
-    return TypeAdapter(_Record, config=ConfigDict(strict=True))
+    return TypeAdapter(_Record)
 
 
 def check_record(content: Any, where: object) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def check_record(content: Any, where: object) -> dict[str, Any]:
         DataError: when it is not, naming ``where`` and the entry that is wrong.
     """
     try:
-        _checked().validate_python(content)
+        _checked().validate_python(content, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"])) or "the whole"

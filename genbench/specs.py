@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 import tomli_w
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -31,9 +31,14 @@ RESERVED = frozenset({"stages", "artifacts", "samples", "mlflow.db", "published"
 """Names under the results folder that a comparison cannot have."""
 
 
+LONGEST_PATH = 4096
+
+
 def _can_exist(path: Path) -> Path:
     """A path that files, stores and records can keep. Raises `ValueError`."""
     text = str(path)
+    if len(text) > LONGEST_PATH:
+        raise ValueError(f"a path has at most {LONGEST_PATH:,} characters: check it")
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise ValueError("the path is not UTF-8 text without NUL: rename the file or folder")
     return path
@@ -233,7 +238,19 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
         return f"unknown key {key!r}: {nearest(str(first['loc'][-1]), known)}{more}"
     value = first.get("input")
     shown = "" if isinstance(value, dict | list) or first["type"] == "missing" else f" (got {value!r:.80})"
-    return f"{key}: {first['msg']}{shown}{more}"
+    message = _PLAINLY.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return f"{key}: {message}{shown}{more}"
+
+
+_PLAINLY = {
+    "missing": "is missing: add it",
+    "tuple_type": "must be a list, in brackets",
+    "list_type": "must be a list, in brackets",
+    "dict_type": "must be a table of keys and values",
+    "model_type": "must be a table of keys and values",
+    "model_attributes_type": "must be a table of keys and values",
+}
+"""What pydantic says in Python's words, in those of TOML."""
 
 
 def _elsewhere(model: type[BaseModel], key: str) -> str:
@@ -247,10 +264,11 @@ def _elsewhere(model: type[BaseModel], key: str) -> str:
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Field names of the model that ``path`` leads to, looking through tuples and optionals."""
-    current = model
+    """Field names of the model that ``path`` leads to, looking through tuples, tables and optionals."""
+    current, named_freely = model, False
     for part in path:
-        if isinstance(part, int):
+        if isinstance(part, int) or named_freely:
+            named_freely = False
             continue
         field = current.model_fields.get(part)
         if field is None:
@@ -259,5 +277,5 @@ def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]
         nested = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
         if nested is None:
             return []
-        current = nested
+        current, named_freely = nested, get_origin(field.annotation) is dict
     return list(current.model_fields)

@@ -49,6 +49,12 @@ class Workbench:
         """The store, opened (or made) when first needed: after everything that can be wrong with a request."""
         return Store(self.results, self._observer.warned)
 
+    def resolve(self, run: str) -> str:
+        """`Store.resolve`, which makes no store where there is none. Raises `DataError` as it does."""
+        if not Store.exists(self.results):
+            raise DataError(f"no run {run!r} under {self.results}: `genbench ls runs` lists them")
+        return self.store.resolve(run)
+
     def plan(self, spec: RunSpec) -> Plan:
         """Open the data (once) and derive the run's plan. Raises `GenbenchError` in one line for bad input."""
         planned = plan(spec, self.open(spec.data, spec.evaluation, spec.device))

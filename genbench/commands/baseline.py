@@ -96,7 +96,7 @@ def _scored(content: Any, where: str) -> Scored:
         scored = {
             _label(row): {k: _measured(k, entry, row, where) for k, entry in row["metrics"].items()} for row in rows
         }
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise DataError(f"{where}: no scores that genbench wrote: give the JSON of compare, run or evaluate") from None
     if not scored:
         raise DataError(f"{where}: has no rows")
@@ -121,6 +121,8 @@ def _measured(name: str, entry: Mapping[str, Any], row: Mapping[str, Any], where
     better = describe(name).better
     if {better, entry.get("better", better)} == {"higher", "lower"}:
         raise DataError(f"{where}: says that {entry['better']} {name} is better, but it is {better}: make it again")
+    if not all(e is None or (math.isfinite(e) and e >= 0) for _, _, e in found):
+        raise ValueError("an error that is no amount")
     return Measured(
         {int(k): float(v) for k, v, _ in found if math.isfinite(v)},
         {int(k): e for k, v, e in found if math.isfinite(v)},

@@ -58,7 +58,7 @@ def evaluate_target(
             if "/" in target or any((reference, reference_features, save_reference, labels)):
                 raise DataError(f"{target}: there is no such folder of pictures")
             bench = Workbench(results, bars)
-            run = bench.store.resolve(target)
+            run = bench.resolve(target)
             spec = validate(RunSpec, bench.store.record(run)["spec"], f"run {target}")
             planned = bench.plan(spec.model_copy(update={"evaluation": _merged(spec.evaluation, settings)}))
             print_measures(bench.execute(planned), output)

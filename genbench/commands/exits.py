@@ -13,6 +13,7 @@ from genbench.errors import GenbenchError
 from genbench.masking import mask_secrets
 
 INTERRUPTED = 130
+_LONGEST = 2000
 _ON_INTERRUPT = "interrupted; the same command again goes on where it stopped"
 
 
@@ -49,9 +50,11 @@ def _usage(error: typer.TyperException) -> str:
     """What is wrong with the command line, and whose help says more."""
     message = str(getattr(error, "format_message", error.__str__)())
     context = getattr(error, "ctx", None)
-    return f"{message} (see `{context.command_path} --help`)" if context else message
+    return f"{message} (see `{context.command_path if context else 'genbench'} --help`)"
 
 
 def _complain(message: str) -> None:
     line = " ".join(mask_secrets(message).split())
+    if len(line) > _LONGEST:  # a hostile name; what to do comes last
+        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
     print(f"genbench: {line}", file=sys.stderr)

@@ -64,7 +64,7 @@ def export_runs(
 ) -> None:
     """Export a table over some runs as `export_table` does. Raises as it does, and as `tabulate_runs` does."""
     bench = Workbench(results)
-    runs = [Finished(run, bench.store.record(run)) for run in map(bench.store.resolve, names)]
+    runs = [Finished(run, bench.store.record(run)) for run in map(bench.resolve, names)]
     table = tabulate_runs(runs, bench, command=command)
     export(table, form=form, columns=columns, reference=reference, out=out, results=results)
 

@@ -57,7 +57,7 @@ def draw_figure(run: str, name: str, request: Request, *, results: Path, quiet: 
             check_ending(path)
     with ProgressBars(quiet=quiet) as bars:
         bench = Workbench(results, bars)
-        run_id = bench.store.resolve(run)
+        run_id = bench.resolve(run)
         spec = validate(RunSpec, bench.store.record(run_id)["spec"], f"run {run}")
         spec = spec.model_copy(update={"sample": {**spec.sample, **sampling}, "device": request.device})
         planned = bench.plan(spec)
@@ -85,7 +85,8 @@ def draw_figure(run: str, name: str, request: Request, *, results: Path, quiet: 
 def list_figures(run: str, *, results: Path, output: str) -> None:
     """Print what can be drawn of a run, with the options and their defaults."""
     bench = Workbench(results)
-    spec = validate(RunSpec, bench.store.record(bench.store.resolve(run))["spec"], f"run {run}")
+    run_id = bench.resolve(run)
+    spec = validate(RunSpec, bench.store.record(run_id)["spec"], f"run {run}")
     from genbench import plugins
 
     rows = [

@@ -51,7 +51,7 @@ def sample_run(
         raise ConfigError("--set train.… changes nothing here: the model is trained already; use sample.KEY=VALUE")
     with ProgressBars(quiet=quiet) as bars:
         bench = Workbench(results, bars)
-        run_id = bench.store.resolve(run)
+        run_id = bench.resolve(run)
         spec = validate(RunSpec, bench.store.record(run_id)["spec"], f"run {run}")
         spec = spec.model_copy(update={"sample": {**spec.sample, **changes.get("sample", {})}, "device": device})
         planned = bench.plan(spec)
@@ -60,9 +60,9 @@ def sample_run(
             raise ConfigError(f"run {run!r} does {task.task}: there is nothing to sample")
         names = task.info.conditions
         rows = read_conditions(conditions, names, exclusive=task.info.exclusive)
+        if len(rows) * count > MAX_PICTURES:
+            raise ConfigError(f"{len(rows) * count:,} pictures are too many for one call: at most {MAX_PICTURES:,}")
         wanted = np.repeat(rows, count, axis=0)
-        if len(wanted) > MAX_PICTURES:
-            raise ConfigError(f"{len(wanted):,} pictures are too many for one call: at most {MAX_PICTURES:,}")
         if noise is None and save_noise is None:
             images = task.sample(bench.trained(planned), planned, wanted, seed=seed, observer=bars)
         else:

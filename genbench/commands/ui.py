@@ -31,7 +31,7 @@ def serve(results: Path, host: str, port: int) -> None:
         )
     command, variables = store.ui_command(host, port)
     try:
-        os.execve(sys.executable, [sys.executable, "-m", *command], {**os.environ, **variables})
+        os.execve(sys.executable, [sys.executable, "-m", *command], {**os.environ, **variables})  # noqa: S606 - no shell is meant
     except OSError as error:
         raise RunError(f"the MLflow UI cannot be started: {error}") from error
 

@@ -30,7 +30,7 @@ def export_run(run: str, *, layout: str, out: Path | None, results: Path, device
     """
     with ProgressBars(quiet=quiet) as bars:
         bench = Workbench(results, bars)
-        run_id = bench.store.resolve(run)
+        run_id = bench.resolve(run)
         spec = validate(RunSpec, bench.store.record(run_id)["spec"], f"run {run}")
         family = plugins.family(spec.family)
         plugins.check_choice(f"layout of {spec.family}", layout, [PLAIN, *family.layouts])

@@ -59,7 +59,7 @@ def _parse_idx(file: BinaryIO, path: Path, dimensions: int) -> UInt8Array:
     if header[:4] != bytes((0, 0, _UINT8, dimensions)):
         raise DataError(
             f"{path}: is no idx file of {dimensions}-dimensional bytes: it begins with {header[:4].hex(' ')}, "
-            f"not 00 00 08 {dimensions:02x}"
+            f"not 00 00 08 {dimensions:02x}: replace it"
         )
     shape = struct.unpack(f">{dimensions}I", header[4:])
     size = int(np.prod(shape, dtype=object))

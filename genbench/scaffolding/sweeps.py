@@ -49,7 +49,12 @@ def write_sweep(name: PluginName, family: str, out: Path) -> None:
     middle = {setting: value for setting, value, _ in settings}[key]
     objective = _objective(resolved)
     text = (files("genbench.scaffolding") / "templates" / "sweep.toml.j2").read_text(encoding="utf-8")
-    template = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False).from_string(text)
+    environment = Environment(
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - TOML, not HTML
+    )
+    template = environment.from_string(text)
     values = {
         "sweep": name.name if out == Path("sweeps") / f"{name.name}.toml" else out,
         "family": family,

@@ -66,7 +66,11 @@ def _place(path: str, name: PluginName) -> str:
 
 def _rendered(task: Task, values: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Relative paths and contents of what is common to all families, and of what the task's families have."""
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment = Environment(
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Python, TOML and Markdown, not HTML
+    )
     templates = files("genbench.scaffolding") / "templates"
     for folder in (templates / "common", templates / task):
         for path, template in _walk(folder):

@@ -37,7 +37,9 @@ def absolute(address: str) -> str:
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise PermissionError("the folder cannot be written")
     except OSError as error:
-        raise ConfigError(f"Optuna storage {address}: {error.strerror or error}: choose another file") from None
+        raise ConfigError(
+            f"Optuna storage {address}: {error.strerror or error}: choose another file with --storage"
+        ) from None
     return f"{_JOURNAL}{path}" if address.startswith(_JOURNAL) else f"sqlite:///{path}"
 
 
@@ -57,7 +59,8 @@ def open_storage(address: str) -> BaseStorage:
     except ImportError as error:
         raise ConfigError(f"Optuna storage {shown}: a driver is missing: {first_line(error)}") from None
     except (SQLAlchemyError, ValueError, RuntimeError, OSError) as error:
-        raise ConfigError(f"Optuna storage {shown} cannot be opened: {first_line(error)}") from None
+        advice = "check --storage or OPTUNA_STORAGE"
+        raise ConfigError(f"Optuna storage {shown} cannot be opened: {first_line(error)}: {advice}") from None
 
 
 def writing_lock(address: str) -> AbstractContextManager[Any]:

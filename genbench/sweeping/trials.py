@@ -157,7 +157,7 @@ class Heart:
             count += 1
             try:
                 self._study.beat(self._trial, count)
-            except Exception:  # a storage that is away for a moment ends no training; the next beat tries again
+            except Exception:  # noqa: S112 - a storage that is away for a moment ends no training; the next beat tries again
                 continue
 
 

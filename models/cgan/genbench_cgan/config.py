@@ -13,6 +13,7 @@ from genbench_cgan.schedules import Constant, LambdaSchedule
 
 __all__ = ["CGANTrainConfig", "Objective"]
 
+Momentum = Annotated[float, Field(ge=0, lt=1)]
 Objective = Literal["cgan", "acgan", "acgan-joint", "adc-gan", "projection"]
 
 _CONDITIONING: dict[Objective, Conditioning] = {
@@ -57,7 +58,7 @@ class CGANTrainConfig(TrainConfig):
 
     learning_rate_g: float = Field(2e-4, gt=0, description="Adam's, of the generator")
     learning_rate_d: float = Field(2e-4, gt=0, description="Adam's, of the discriminator")
-    betas: tuple[float, float] = Field((0.5, 0.999), description="Adam's")
+    betas: tuple[Momentum, Momentum] = Field((0.5, 0.999), description="Adam's")
     decay_from: float = Field(
         1.0, ge=0, le=1, description="share of training after which both rates fall linearly to 0"
     )

@@ -75,29 +75,38 @@ def described(folder: Path) -> dict[str, Any]:
     unet, scheduler = read_json(folder / UNET), read_json(folder / SCHEDULER)
     if unet.get("_class_name") != "UNet2DModel":
         raise DataError(f"{folder / UNET}: expected a UNet2DModel, found {unet.get('_class_name')!r}")
-    if scheduler.get("_class_name") not in KNOWN_SCHEDULERS:
+    if str(scheduler.get("_class_name")) not in KNOWN_SCHEDULERS:
         raise ConfigError(
             f"{folder / SCHEDULER}: {scheduler.get('_class_name')!r} has another noise process than DDPM: "
             f"known are {', '.join(sorted(KNOWN_SCHEDULERS))}"
         )
     names = {theirs: ours for ours, theirs in SCHEDULE_NAMES.items()}
-    schedule = scheduler.get("beta_schedule", "linear")
+    schedule = str(scheduler.get("beta_schedule", "linear"))
     if schedule not in names:
         raise ConfigError(f"{folder / SCHEDULER}: unknown beta_schedule {schedule!r} (known: {', '.join(names)})")
-    found = {
+    try:
+        found = _noise_process(scheduler, names[schedule])
+        _check_betas(found, scheduler.get("trained_betas"), folder)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{folder / SCHEDULER}: a number in it is none ({reason}): correct it") from None
+    if unet.get("class_embed_type") is None and unet.get("num_class_embeds") is None:
+        return {**found, "conditioning": "none"}
+    return {**found, "conditioning": "add"}
+
+
+def _noise_process(scheduler: dict[str, Any], schedule: str) -> dict[str, Any]:
+    """The settings of training that a scheduler's configuration stands for."""
+    return {
         "network": "unet2d",
         "scaling_factor": 1.0,
-        "schedule": names[schedule],
+        "schedule": schedule,
         "num_train_timesteps": int(scheduler.get("num_train_timesteps", 1000)),
         "beta_start": float(scheduler.get("beta_start", 1e-4)),
         "beta_end": float(scheduler.get("beta_end", 0.02)),
         "prediction_type": scheduler.get("prediction_type", "epsilon"),
         "zero_terminal_snr": bool(scheduler.get("rescale_betas_zero_snr", False)),
     }
-    _check_betas(found, scheduler.get("trained_betas"), folder)
-    if unet.get("class_embed_type") is None and unet.get("num_class_embeds") is None:
-        return {**found, "conditioning": "none"}
-    return {**found, "conditioning": "add"}
 
 
 @cache
@@ -127,10 +136,10 @@ def read_json(path: Path) -> dict[str, Any]:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}): train.checkpoint is a folder with unet/ and scheduler/"
         ) from None
-    except ValueError as error:
-        raise DataError(f"{path}: not valid JSON: {' '.join(str(error).split())}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not valid JSON: {' '.join(str(error).split())[:200]}: correct it") from None
     if not isinstance(content, dict):
-        raise DataError(f"{path}: expected an object")
+        raise DataError(f"{path}: expected an object {{…}} as diffusers writes it")
     return content
 
 

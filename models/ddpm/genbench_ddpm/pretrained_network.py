@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from genbench.api import ConfigError, DataError, DataInfo
+from genbench.api import ConfigError, DataError, DataInfo, GenbenchError
 from genbench_ddpm.diffusers_layout import CONDITION, diffusers
 from genbench_ddpm.pretrained import UNET, read_json
 
@@ -32,7 +32,9 @@ def read_network(folder: Path, data: DataInfo, steps: int) -> PretrainedUNet:
             torch_dtype=torch.float32,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
+    except GenbenchError:
+        raise
+    except Exception as error:  # diffusers raises almost anything on configurations that make no network
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{folder / 'unet'}: weights cannot be read from safetensors: {reason}") from None
     for problem in ("missing_keys", "unexpected_keys"):
