@@ -20,6 +20,7 @@ from genbench.specs import DataSpec, EvaluationSpec, RunSpec, as_toml
 from genbench.tasks.base import OpenTask
 from genbench.tracking import RunLog, Store
 from genbench.training import Training
+from genbench.watchdog import Watchdog, permitted
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Workbench:
         self.results = writable_folder(results)
         self.runner = Runner(results)
         self._observer = observer or Observer()
+        self._permitted = permitted()
         self._open: dict[tuple[DataSpec, EvaluationSpec, str], OpenTask] = {}
 
     @cached_property
@@ -78,9 +80,11 @@ class Workbench:
             self._observer.run_reused(planned.label)
             return Finished(found, record)
         log = self.store.begin(name=planned.label, tags=_tags(planned), params=_params(planned), parent=parent)
-        listening = [log, self._observer, *([observer] if observer else [])]
+        watchdog = Watchdog(self._permitted)
+        listening = [log, self._observer, watchdog, *([observer] if observer else [])]
         try:
-            record = self.runner.run(planned, Observers(*listening))
+            with watchdog:
+                record = self.runner.run(planned, Observers(*listening))
             self._deliver(log, planned, record)
         except KeyboardInterrupt:
             _note(log, "interrupted", "interrupted from the keyboard")

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from genbench.errors import ConfigError
+from genbench.sweeping.patience import PatientStorage
 from genbench.tracking import mask_secrets
 
 LOCK_SECONDS = 300.0
@@ -53,7 +54,7 @@ def open_storage(address: str) -> BaseStorage:
             return JournalStorage(JournalFileBackend(address.removeprefix(_JOURNAL)))
         if address.startswith("sqlite:"):
             return RDBStorage(address, engine_kwargs={"connect_args": {"timeout": 120}})
-        return RDBStorage(address, engine_kwargs={"pool_pre_ping": True})
+        return PatientStorage(address, engine_kwargs={"pool_pre_ping": True})
     except ImportError as error:
         raise ConfigError(f"Optuna storage {shown}: a driver is missing: {first_line(error)}") from None
     except (SQLAlchemyError, ValueError, RuntimeError, OSError) as error:
