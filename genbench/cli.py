@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -713,7 +714,9 @@ def main() -> None:
     from genbench.interruption import redeliver_interrupts
 
     redeliver_interrupts()
-    sys.exit(guarded(lambda: app(prog_name="genbench", standalone_mode=False)))
+    code = guarded(lambda: app(prog_name="genbench", standalone_mode=False))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is the interpreter's end, which would trace it
+    sys.exit(code)
 
 
 def _evaluation(

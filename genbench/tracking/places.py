@@ -73,7 +73,9 @@ class Place:
         """The store in a results folder, made when absent."""
         if set("?%#") & set(str(results)):
             raise GenbenchError(f"{results}: a results folder's path must not have ?, % or #: choose another")
-        return cls(f"sqlite:///{cls.file(writable_folder(results))}", results, local=True)
+        if not cls.file(results).exists():
+            writable_folder(results)
+        return cls(f"sqlite:///{cls.file(results)}", results, local=True)
 
     @contextmanager
     def clear_errors(self) -> Iterator[None]:
