@@ -16,6 +16,11 @@ def install(folder: Path, class_name: str) -> None:
     (information / "entry_points.txt").write_text(f"[genbench.families]\ntoy = {module}:{class_name}\n")
 
 
+@pytest.fixture(autouse=True)
+def _quick(quick_store: None) -> None:
+    """Every test here has a store of its own."""
+
+
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`faulty_family.Faulty` under the name ``toy``."""

@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from genbench.watchdog import Watchdog
 from tests.conftest import Answer, Cli
 from tests.faults.conftest import install
 
@@ -48,10 +50,11 @@ def test_a_step_that_goes_wrong(
         monkeypatch.setenv("GENBENCH_STALL_SECONDS", "2")
     refused(cli(*RUN), code, said)
     assert statuses(cli) == [status]
-    monkeypatch.delenv("GENBENCH_TEST_FAULT")
-    again = cli(*RUN)
-    assert again.code == 0, again.err
-    assert statuses(cli) == sorted([status, "finished"])
+    if fault in ("raises", "interrupted"):
+        monkeypatch.delenv("GENBENCH_TEST_FAULT")
+        again = cli(*RUN)
+        assert again.code == 0, again.err
+        assert statuses(cli) == sorted([status, "finished"])
 
 
 def test_sampling_that_hangs_keeps_the_training(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,26 +69,16 @@ def test_sampling_that_hangs_keeps_the_training(cli: Cli, tmp_path: Path, monkey
     assert "train: reused" in again.err
 
 
-def test_a_slow_family_that_lives_is_left_alone(cli: Cli, toy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_family_that_lives_is_left_alone() -> None:
     """A limit that a step keeps is kept by the whole, however long that is."""
-    from genbench.observing import Observer
-    from genbench.watchdog import Watchdog
-
     watchdog = Watchdog(0.4)
     with watchdog:
-        assert isinstance(watchdog, Observer)
         watchdog.stage_started("train", 1.0, "budget")
         for _ in range(8):
-            _sleep(0.15)
+            time.sleep(0.15)
             watchdog.stage_progress("train", 0.5)
         watchdog.stage_finished("train", reused=False)
-        _sleep(0.8)  # between stages nothing is watched
-
-
-def _sleep(seconds: float) -> None:
-    import time
-
-    time.sleep(seconds)
+        time.sleep(0.8)  # between stages nothing is watched
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "0", "nan", "inf"])
@@ -97,9 +90,10 @@ def test_a_limit_that_is_none_is_refused_before_anything_runs(
     assert not (tmp_path / "results" / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_a_hang_that_python_cannot_interrupt_ends_the_process(tmp_path: Path, shared_home: Path) -> None:
     install(tmp_path, "Faulty")
-    faults = {"GENBENCH_TEST_FAULT": "hangs in C", "GENBENCH_STALL_SECONDS": "3"}
+    faults = {"GENBENCH_TEST_FAULT": "hangs in C", "GENBENCH_STALL_SECONDS": "8"}
     path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "GENBENCH_HOME": str(shared_home), "PYTHONPATH": path, **faults}
     environment.pop("MLFLOW_TRACKING_URI", None)
@@ -108,7 +102,7 @@ def test_a_hang_that_python_cannot_interrupt_ends_the_process(tmp_path: Path, sh
     done = subprocess.run(
         command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
-    refused(Answer(done.returncode, done.stdout, done.stderr), 1, "training made no progress for 3 s")
+    refused(Answer(done.returncode, done.stdout, done.stderr), 1, "training made no progress for 8 s")
     from genbench.tracking import Store
 
     assert [run.status for run in Store(tmp_path / "results").runs()] == ["interrupted"]
