@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from genbench.checkpoints import DamagedCheckpoint
 from genbench.errors import DataError, Diverged, GenbenchError, Pruned
 from genbench.files import clear_os_errors, writable_folder, write_text
 from genbench.keeping import HISTORY, weights_file
@@ -106,12 +107,18 @@ class Workbench:
         """The trained networks of a run.
 
         Raises:
-            DataError: when its training is not finished under this results folder.
+            DataError: when its training is not finished under this results folder, or damaged.
         """
         found = self.runner.stages.find("train", planned.train_hash)
         if found is None:
-            raise DataError(f"the weights of {planned.label!r} are not under {self.results}: run it here first")
-        return self.runner.trained(planned, found)
+            raise DataError(
+                f"the weights of {planned.label!r} are not under {self.results}, or damaged: run it here "
+                "(after deleting it in `genbench ui`, if it is in the store)"
+            )
+        try:
+            return self.runner.trained(planned, found)
+        except DamagedCheckpoint as error:
+            raise DataError(f"{error}, and run it again (after deleting the run in `genbench ui`)") from error
 
     def announce(self, number: int, total: int, planned: Plan) -> None:
         """Tell the observer which run comes next."""
