@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from filelock import FileLock
+
 from genbench.errors import DiskFull, GenbenchError
-from genbench.files import NO_SPACE, clear_os_errors, writable_folder
+from genbench.files import NO_SPACE, clear_os_errors, whole_file, writable_folder
 
 # What MLflow prints about creating tables is of no use to the reader of a comparison, and nothing is sent anywhere.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -60,6 +62,8 @@ class Place:
         self.address = mask_secrets(uri)
         self.remote = not local and urlsplit(uri).scheme.partition("+")[0] not in ("sqlite", "file", "")
         with self.clear_errors():
+            if local and not self.file(results).exists():
+                _make_database(self.file(results))
             self.client = MlflowClient(tracking_uri=uri)
             self.experiment = self._open_experiment()
 
@@ -73,8 +77,6 @@ class Place:
         """The store in a results folder, made when absent."""
         if set("?%#") & set(str(results)):
             raise GenbenchError(f"{results}: a results folder's path must not have ?, % or #: choose another")
-        if not cls.file(results).exists():
-            writable_folder(results)
         return cls(f"sqlite:///{cls.file(results)}", results, local=True)
 
     @contextmanager
@@ -101,7 +103,28 @@ class Place:
         if found is not None:
             return str(found.experiment_id)
         location = (self._results / "artifacts").as_uri() if self.local else None
-        return str(self.client.create_experiment(EXPERIMENT, artifact_location=location, tags=_EXPERIMENT_TAGS))
+        try:
+            return str(self.client.create_experiment(EXPERIMENT, artifact_location=location, tags=_EXPERIMENT_TAGS))
+        except MlflowException:
+            found = self.client.get_experiment_by_name(EXPERIMENT)  # another process may have been quicker
+            if found is None:
+                raise
+            return str(found.experiment_id)
+
+
+def _make_database(path: Path) -> None:
+    """Let MLflow make its tables beside their place: when that is broken off, it cannot go on from where it was."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    writable_folder(path.parent)
+    with FileLock(path.with_suffix(".lock")):
+        if path.exists():  # another process was quicker
+            return
+        for leftover in path.parent.glob(f".{path.name}.*"):
+            leftover.unlink(missing_ok=True)
+        with whole_file(path) as part:
+            store = SqlAlchemyStore(f"sqlite:///{part}", (path.parent / "artifacts").as_uri())  # type: ignore[no-untyped-call]
+            store.engine.dispose()
 
 
 def mask_secrets(text: str) -> str:
