@@ -146,6 +146,7 @@ def configuration() -> str:
             ("`GENBENCH_HOME`", "caches, evaluators, data and weights; default `~/.cache/genbench`"),
             ("`MLFLOW_TRACKING_URI`", "the store; default: SQLite in the results folder"),
             ("`OPTUNA_STORAGE`", "the storage of sweeps"),
+            ("`GENBENCH_STALL_SECONDS`", "how long training or sampling may show no sign of life; default: for ever"),
             ("`NO_COLOR`", "no colour on terminals"),
         ],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -719,7 +720,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names have letters that a terminal may not have
-    sys.exit(guarded(lambda: app(prog_name="genbench", standalone_mode=False)))
+    code = guarded(lambda: app(prog_name="genbench", standalone_mode=False))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is the interpreter's end, which would trace it
+    sys.exit(code)
 
 
 def _evaluation(

@@ -107,6 +107,7 @@ class Runner:
 
     def _train(self, plan: Plan, observer: Observer) -> Outcome:
         def compute(folder: Path) -> dict[str, Any]:
+            observer.stage_started("train", 1.0, "budget")
             warm_up(plan.device)
             with MemoryMeter(plan.device) as memory:
                 training = self._begun(plan, folder, observer)
@@ -129,7 +130,6 @@ class Runner:
                 **circumstances,
             }
 
-        observer.stage_started("train", 1.0, "budget")
         outcome = self._obtained("train", plan.train_hash, compute, observer)
         if outcome.reused:
             for name, (steps, values) in read_history(outcome.folder / HISTORY).items():

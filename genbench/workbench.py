@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from genbench.checkpoints import DamagedCheckpoint
 from genbench.errors import DataError, Diverged, GenbenchError, Pruned
 from genbench.files import clear_os_errors, writable_folder, write_text
 from genbench.keeping import HISTORY, weights_file
@@ -20,6 +21,7 @@ from genbench.specs import DataSpec, EvaluationSpec, RunSpec, as_toml
 from genbench.tasks.base import OpenTask
 from genbench.tracking import RunLog, Store
 from genbench.training import Training
+from genbench.watchdog import Watchdog, permitted
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Workbench:
         self.results = writable_folder(results)
         self.runner = Runner(results)
         self._observer = observer or Observer()
+        self._permitted = permitted()
         self._open: dict[tuple[DataSpec, EvaluationSpec, str], OpenTask] = {}
 
     @cached_property
@@ -84,9 +87,11 @@ class Workbench:
             self._observer.run_reused(planned.label)
             return Finished(found, record)
         log = self.store.begin(name=planned.label, tags=_tags(planned), params=_params(planned), parent=parent)
-        listening = [log, self._observer, *([observer] if observer else [])]
+        watchdog = Watchdog(self._permitted)
+        listening = [log, self._observer, watchdog, *([observer] if observer else [])]
         try:
-            record = self.runner.run(planned, Observers(*listening))
+            with watchdog:
+                record = self.runner.run(planned, Observers(*listening))
             self._deliver(log, planned, record)
         except KeyboardInterrupt:
             _note(log, "interrupted", "interrupted from the keyboard")
@@ -108,12 +113,18 @@ class Workbench:
         """The trained networks of a run.
 
         Raises:
-            DataError: when its training is not finished under this results folder.
+            DataError: when its training is not finished under this results folder, or damaged.
         """
         found = self.runner.stages.find("train", planned.train_hash)
         if found is None:
-            raise DataError(f"the weights of {planned.label!r} are not under {self.results}: run it here first")
-        return self.runner.trained(planned, found)
+            raise DataError(
+                f"the weights of {planned.label!r} are not under {self.results}, or damaged: run it here "
+                "(after deleting it in `genbench ui`, if it is in the store)"
+            )
+        try:
+            return self.runner.trained(planned, found)
+        except DamagedCheckpoint as error:
+            raise DataError(f"{error}, and run it again (after deleting the run in `genbench ui`)") from error
 
     def announce(self, number: int, total: int, planned: Plan) -> None:
         """Tell the observer which run comes next."""

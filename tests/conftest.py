@@ -30,6 +30,31 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database with MLflow's tables, which take seconds to make."""
+    from mlflow import MlflowClient
+
+    folder = tmp_path_factory.mktemp("empty")
+    MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
+    return (folder / "mlflow.db").read_bytes()
+
+
+@pytest.fixture
+def quick_store(empty_store: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores in results folders begin with their tables made."""
+    from genbench.tracking.places import Place
+
+    here = Place.here
+
+    def prepared(results: Path) -> Place:
+        if not Place.file(results).exists() and results.is_dir():
+            Place.file(results).write_bytes(empty_store)
+        return here(results)
+
+    monkeypatch.setattr(Place, "here", prepared)
+
+
 @pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared_home: Path) -> Cli:
     """Call genbench as from a shell, in an empty folder."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from genbench.errors import GenbenchError
+from genbench.errors import GenbenchError, RunError
 from genbench.masking import mask_secrets
 
 INTERRUPTED = 130
@@ -32,6 +32,9 @@ def guarded(call: Callable[[], Any]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _complain(_ON_INTERRUPT)
         return INTERRUPTED
+    except MemoryError:
+        _complain("out of memory: lower the batch size, or what else runs on this machine")
+        return RunError.exit_code
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,14 +6,16 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from genbench import plugins
-from genbench.api import Family
 from genbench.commands.output import print_rows
-from genbench.data.base import Dataset
-from genbench.metrics.base import Metric
 from genbench.plugins import Broken
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a list of runs does not need it
+    from genbench.api import Family
+    from genbench.data.base import Dataset
+    from genbench.metrics.base import Metric
 
 Rows = tuple[list[dict[str, Any]], Sequence[str]]
 
@@ -36,7 +38,7 @@ def _families() -> Rows:
     good = _available("families")
     rows = [
         {"family": name, "task": f.task, "version": f.version, "title": f.title}
-        for name, f in ((name, cast(Family, entry)) for name, entry in good.items())
+        for name, f in ((name, cast("Family", entry)) for name, entry in good.items())
     ]
     return rows, ("family", "task", "version", "title")
 
@@ -44,7 +46,7 @@ def _families() -> Rows:
 def _presets() -> Rows:
     rows = []
     for name, entry in _available("families").items():
-        for preset_name, preset in cast(Family, entry).presets.items():
+        for preset_name, preset in cast("Family", entry).presets.items():
             data = f"{preset.dataset} {preset.resolution or ''}".strip() if preset.dataset else ""
             rows.append(
                 {
@@ -78,7 +80,7 @@ def _sweeps() -> Rows:
 def _datasets() -> Rows:
     rows = [
         {"dataset": name, "resolution": d.default_resolution, "built in": "yes" if d.builtin else "", "title": d.title}
-        for name, d in ((name, cast(Dataset, entry)) for name, entry in _available("datasets").items())
+        for name, d in ((name, cast("Dataset", entry)) for name, entry in _available("datasets").items())
     ]
     return rows, ("dataset", "resolution", "built in", "title")
 
@@ -86,7 +88,7 @@ def _datasets() -> Rows:
 def _metrics() -> Rows:
     rows = [
         {"metric": name, "task": m.task, "better": m.better, "title": m.title}
-        for name, m in ((name, cast(Metric, entry)) for name, entry in _available("metrics").items())
+        for name, m in ((name, cast("Metric", entry)) for name, entry in _available("metrics").items())
     ]
     return rows, ("metric", "task", "better", "title")
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genbench.comparing import default_name
 from genbench.errors import ConfigError, DataError
 from genbench.exporting.archive import ARCHIVE, Archived, read_archive
 from genbench.plugins import nearest
@@ -62,6 +61,8 @@ def find(name: str, results: Path) -> Path | None:
     """The folder of a finished comparison: its name under the results, its path, or a TOML file's default name."""
     path = Path(name)
     if name.endswith(".toml"):
+        from genbench.comparing import default_name  # imports torch, which takes seconds
+
         spec = validate(ComparisonSpec, read_toml(path), name)
         path = Path(spec.name or default_name(spec))
     candidates = (results / path, path, path.parent if path.name == ARCHIVE else path)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from genbench import plugins
-from genbench.api import Family
 from genbench.exporting.tidy import unicode
 from genbench.tables import Cell, Comparison, Row
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from genbench.api import Family
 
 PUBLISHED = "published: its authors' evaluator and pictures, a single run; not by the column's rule"
 """What every such row is marked with."""

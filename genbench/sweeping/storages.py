@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from genbench.errors import ConfigError
 from genbench.masking import mask_secrets
+from genbench.sweeping.patience import PatientStorage
 
 LOCK_SECONDS = 300.0
 """Longer than any worker writes; a lock that is held longer is a fault of the file system."""
@@ -55,7 +56,7 @@ def open_storage(address: str) -> BaseStorage:
             return JournalStorage(JournalFileBackend(address.removeprefix(_JOURNAL)))
         if address.startswith("sqlite:"):
             return RDBStorage(address, engine_kwargs={"connect_args": {"timeout": 120}})
-        return RDBStorage(address, engine_kwargs={"pool_pre_ping": True})
+        return PatientStorage(address, engine_kwargs={"pool_pre_ping": True})
     except ImportError as error:
         raise ConfigError(f"Optuna storage {shown}: a driver is missing: {first_line(error)}") from None
     except (SQLAlchemyError, ValueError, RuntimeError, OSError) as error:

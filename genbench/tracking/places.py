@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from filelock import FileLock
+
 from genbench.errors import DiskFull, GenbenchError
-from genbench.files import NO_SPACE, clear_os_errors, writable_folder
+from genbench.files import NO_SPACE, clear_os_errors, whole_file, writable_folder
 from genbench.masking import mask_secrets
 
 # What MLflow prints about creating tables is of no use to the reader of a comparison, and nothing is sent anywhere.
@@ -20,7 +22,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 for _noisy in ("mlflow", "alembic", "mlflow.store.db.utils"):
-    logging.getLogger(_noisy).setLevel(logging.ERROR)
+    logging.getLogger(_noisy).setLevel(logging.CRITICAL)  # what they log they also raise
 
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
@@ -58,8 +60,14 @@ class Place:
     def __init__(self, uri: str, results: Path, *, local: bool) -> None:
         self.uri, self.local, self._results = uri, local, results
         self.address = mask_secrets(uri)
-        self.remote = not local and urlsplit(uri).scheme.partition("+")[0] not in ("sqlite", "file", "")
+        try:
+            scheme = urlsplit(uri).scheme
+        except ValueError as error:
+            raise GenbenchError(f"MLFLOW_TRACKING_URI {self.address}: no address ({error}): correct it") from None
+        self.remote = not local and scheme.partition("+")[0] not in ("sqlite", "file", "")
         with self.clear_errors():
+            if local and not self.file(results).exists():
+                _make_database(self.file(results))
             self.client = MlflowClient(tracking_uri=uri)
             self.experiment = self._open_experiment()
 
@@ -73,7 +81,7 @@ class Place:
         """The store in a results folder, made when absent."""
         if set("?%#") & set(str(results)):
             raise GenbenchError(f"{results}: a results folder's path must not have ?, % or #: choose another")
-        return cls(f"sqlite:///{cls.file(writable_folder(results))}", results, local=True)
+        return cls(f"sqlite:///{cls.file(results)}", results, local=True)
 
     @contextmanager
     def clear_errors(self) -> Iterator[None]:
@@ -99,7 +107,28 @@ class Place:
         if found is not None:
             return str(found.experiment_id)
         location = (self._results / "artifacts").as_uri() if self.local else None
-        return str(self.client.create_experiment(EXPERIMENT, artifact_location=location, tags=_EXPERIMENT_TAGS))
+        try:
+            return str(self.client.create_experiment(EXPERIMENT, artifact_location=location, tags=_EXPERIMENT_TAGS))
+        except MlflowException:
+            found = self.client.get_experiment_by_name(EXPERIMENT)  # another process may have been quicker
+            if found is None:
+                raise
+            return str(found.experiment_id)
+
+
+def _make_database(path: Path) -> None:
+    """Let MLflow make its tables beside their place: when that is broken off, it cannot go on from where it was."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    writable_folder(path.parent)
+    with FileLock(path.with_suffix(".lock")):
+        if path.exists():  # another process was quicker
+            return
+        for leftover in path.parent.glob(f".{path.name}.*"):
+            leftover.unlink(missing_ok=True)
+        with whole_file(path) as part:
+            store = SqlAlchemyStore(f"sqlite:///{part}", (path.parent / "artifacts").as_uri())  # type: ignore[no-untyped-call]
+            store.engine.dispose()
 
 
 def _is_away(error: Exception) -> bool:

@@ -1,5 +1,6 @@
 """The stage store: computed once, reused, safe when interrupted or shared."""
 
+import json
 import multiprocessing
 import time
 from pathlib import Path
@@ -95,3 +96,25 @@ def test_a_stage_whose_files_are_damaged_is_computed_again(tmp_path: Path, damag
     assert store.find("train", "abc") is None
     assert not store.obtain("train", "abc", compute, waiting=quiet).reused
     assert (folder / "weights").read_text() == "0123456789"
+
+
+@pytest.mark.slow
+def test_two_commands_for_the_same_run_train_it_once(tmp_path: Path, shared_home: Path) -> None:
+    """The second says that it waits, and ends with the same measures."""
+    import os
+    import subprocess
+    import sys
+
+    small = ("--preset", "smoke", "--pictures", "20", "--metrics", "accuracy", "--device", "cpu", "--budget", "40steps")
+    command = [sys.executable, "-m", "genbench", "run", "ddpm", *small, "--format", "json"]
+    kept = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    places = {"cwd": tmp_path, "env": {**kept, "GENBENCH_HOME": str(shared_home)}, "text": True}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    processes = [subprocess.Popen(command, **places, **pipes) for _ in range(2)]  # type: ignore[call-overload]
+    answers = [(*process.communicate(timeout=300), process.returncode) for process in processes]
+    assert [code for *_, code in answers] == [0, 0], answers
+    first, second = (json.loads(out)["metrics"] for out, *_ in answers)
+    assert first == second
+    assert len(list((tmp_path / "results" / "stages" / "train").glob("*/done.json"))) == 1
+    computed = sum("train: reused" not in said and "found in the store" not in said for _, said, _ in answers)
+    assert computed == 1
