@@ -16,7 +16,11 @@ from genbench.tracking.log import thinned
 from genbench.tracking.places import StoreAway
 from tests.conftest import Cli
 
-RECORD = {"metrics": {"fid": {"value": 3.0, "identity": {"metric": "fid"}, "ceiling": None}}}
+RECORD = {
+    **{"schema": 1, "label": "a", "task": "generation", "family": "ddpm", "preset": "smoke", "dataset": "digits"},
+    **{"resolution": 16, "repetition": 0, "budget": "30steps", "spec": {}, "stages": {}},
+    "metrics": {"fid": {"value": 3.0, "identity": {"metric": "fid"}, "ceiling": None}},
+}
 
 
 class Server:
