@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_errors_and_warnings_have_none(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:{SECRET}@127.0.0.1:1")
     for arguments in (["ls", "runs"], ["doctor"], ["ui"]):
         answer = cli(*arguments)
-        assert answer.code != 0
+        assert "127.0.0.1:1" in answer.err + answer.out
         assert SECRET not in answer.err + answer.out
     bars = ProgressBars()
     bars.say(f"x://me:{SECRET}@h")
@@ -72,10 +73,11 @@ def test_errors_and_warnings_have_none(
 
 def test_the_ui_has_the_address_in_its_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path)
-    store.uri = f"postgresql://me:{SECRET}@host/db"
+    place = SimpleNamespace(uri=f"postgresql://me:{SECRET}@host/db")
+    monkeypatch.setattr(store, "server", lambda: place)
     command, variables = store.ui_command("127.0.0.1", 5000)
     assert SECRET not in " ".join(command)
-    assert variables == {"MLFLOW_BACKEND_STORE_URI": store.uri}
+    assert variables == {"MLFLOW_BACKEND_STORE_URI": place.uri}
 
 
 def test_a_failed_run_keeps_none(tmp_path: Path) -> None:
