@@ -115,7 +115,7 @@ IMAGES, LABELS = np.zeros((60, 28, 28), np.uint8), np.zeros(60, np.uint8)
         (0, idx(IMAGES) + b"x", "promises 47,040 values and there are more"),
         (0, idx(LABELS), "is no idx file of 3-dimensional bytes: it begins with 00 00 08 01"),
         (0, b"<!DOCTYPE html><html>", "begins with 3c 21 44 4f"),
-        (0, idx(IMAGES)[:4] + b"\xff" * 12, "claims 79,228,162,458,924,105,385,300,197,375 values"),
+        (0, idx(IMAGES)[:4] + b"\xff" * 12, "79,228,162,458,924,105,385,300,197,375 bytes are more than"),
         (0, idx(np.zeros((60, 8, 8), np.uint8)), "pictures are 8x8, not 28x28"),
         (1, idx(LABELS[:59]), "59 labels for 60 pictures in train-images-idx3-ubyte"),
         (1, idx(np.arange(60, dtype=np.uint8)), "label 10 of picture 10 is not a class from 0 to 9"),

@@ -8,6 +8,7 @@ the model, and the folder's README.md says how to put the two together.
 from __future__ import annotations
 
 import importlib
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,11 @@ CONDITION = "condition/diffusion_pytorch_model.safetensors"
 def diffusers() -> Any:
     """The package, imported when it is needed. Raises `ConfigError` when it is not installed."""
     try:
-        return importlib.import_module("diffusers")
+        package = importlib.import_module("diffusers")
     except ImportError as error:
         raise ConfigError(f"this needs diffusers ({error}): pip install 'genbench-ddpm[diffusers]'") from error
+    package.utils.logging.set_verbosity(logging.CRITICAL)  # what it complains of, it also raises or reports
+    return package
 
 
 def write_diffusers(learner: DiffusionLearner, config: DDPMSampleConfig, data: DataInfo, folder: Path) -> None:

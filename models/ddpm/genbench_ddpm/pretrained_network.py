@@ -23,8 +23,9 @@ def read_network(folder: Path, data: DataInfo, steps: int) -> PretrainedUNet:
         ConfigError: when diffusers is not installed, or the classes do not fit.
     """
     _check_pictures(read_json(folder / UNET), data, folder)
+    model_class = diffusers().UNet2DModel
     try:
-        model, report = diffusers().UNet2DModel.from_pretrained(
+        model, report = model_class.from_pretrained(
             folder / "unet",
             use_safetensors=True,
             local_files_only=True,
