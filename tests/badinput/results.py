@@ -97,7 +97,7 @@ CASES = [
         lambda path: path.unlink(),
         ["sample", NAME],
         "weights",
-        "run it here first",
+        "run it here",
     ),
     damaged(
         "a checkpoint turned over",
