@@ -215,7 +215,9 @@ def _launch(study: SweepStudy, execution: Execution, url: str, results: Path) ->
         return launcher(
             execution.address, execution.resources, new_assignment(study.spec, url, study.name, folder, threads)
         )
-    threads = max(1, len(os.sched_getaffinity(0)) // execution.jobs)
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    threads = int(chosen) if chosen.isdigit() else len(os.sched_getaffinity(0)) // execution.jobs
+    threads = max(1, threads)
     assignment: Callable[[str], Assignment] = new_assignment(study.spec, url, study.name, folder, threads)
     gpus = torch.cuda.device_count() if study.spec.device in ("auto", "cuda") else 0
     return lambda slot, worker: LocalTask(assignment(worker), slot % gpus if gpus else None)

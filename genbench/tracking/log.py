@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from mlflow.entities import Metric, Param, RunTag
 
@@ -16,7 +17,8 @@ from genbench.masking import mask_secrets
 from genbench.observing import Observer, Stage
 from genbench.tracking.places import Place
 
-Point = TypeVar("Point")
+Part = tuple[Sequence[int], Sequence[float], int]
+"""A part of a curve: steps, values, and when they came (milliseconds)."""
 
 RESULT = "result.json"
 
@@ -26,8 +28,8 @@ PARAMS_A_BATCH = 100
 _PARAM_LENGTH = 6000
 
 _SECONDS_A_SEND = 1.0
-_SHARE = 0.01
-"""How much of a training's time writing its curves to the store may take."""
+_SHARE = 0.005
+"""How much of a training's time sending its curves to the store may take; keeping them until then takes little."""
 
 
 class Standby(Protocol):
@@ -56,7 +58,7 @@ class RunLog(Observer):
         self.place = place
         self.name, self.tags, self.params = name, tags, params
         self._standby = standby
-        self._pending: dict[str, list[tuple[int, float, int]]] = {}
+        self._pending: dict[str, list[Part]] = {}
         self._next = 0.0
 
     def write(self, call: Callable[[], None]) -> None:
@@ -84,8 +86,7 @@ class RunLog(Observer):
     def scalars(self, name: str, steps: Sequence[int], values: Sequence[float]) -> None:
         """Keep training scalars for the next time that curves are sent, under ``train/``."""
         now = int(time.time() * 1000)
-        points = self._pending.setdefault(f"train/{metric_name(name)}", [])
-        points.extend((step, value, now) for step, value in zip(steps, values, strict=True))
+        self._pending.setdefault(f"train/{metric_name(name)}", []).append((tuple(steps), tuple(values), now))
 
     def stage_progress(self, stage: Stage, done: float, rate: str = "") -> None:  # noqa: ARG002
         """Send curves, if it is time."""
@@ -159,8 +160,8 @@ class RunLog(Observer):
         most = max(1, METRICS_A_BATCH // len(self._pending))
         metrics = [
             Metric(name, value, at, step)
-            for name, points in self._pending.items()
-            for step, value, at in thinned(points, most)
+            for name, parts in self._pending.items()
+            for step, value, at in thinned(parts, most)
         ]
         self._pending.clear()
         self.write(lambda: _log_metrics(self, metrics))
@@ -168,10 +169,15 @@ class RunLog(Observer):
         self._next = now + max(_SECONDS_A_SEND, (now - began) / _SHARE)
 
 
-def thinned(points: Sequence[Point], most: int) -> Sequence[Point]:
-    """At most so many of the points, evenly spaced, the last one among them."""
-    stride = -(-len(points) // most)
-    return points[(len(points) - 1) % stride :: stride] if points else points
+def thinned(parts: Sequence[Part], most: int) -> Iterator[tuple[int, float, int]]:
+    """At most so many of a curve's points (step, value, time), evenly spaced, the last one among them."""
+    total = sum(len(steps) for steps, _, _ in parts)
+    stride = max(1, -(-total // most))
+    passed = 0
+    for steps, values, at in parts:
+        first = (total - 1 - passed) % stride
+        yield from zip(steps[first::stride], values[first::stride], repeat(at))
+        passed += len(steps)
 
 
 def metric_name(name: str) -> str:

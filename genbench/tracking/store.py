@@ -35,6 +35,8 @@ DELIVERED = "genbench.delivered"
 CONTINUES = "genbench.continues"
 """Tag of a run that stands in for the rest of one that the server has the beginning of: its id there."""
 
+_ID = re.compile("[0-9a-f]{4,32}")
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -126,14 +128,15 @@ class Store:
         Raises:
             DataError: when there is none, or the beginning fits several.
         """
-        runs = self._search()
-        starting = [run for run in runs if re.fullmatch("[0-9a-f]{4,32}", name) and run.info.run_id.startswith(name)]
-        if len(starting) > 1:
-            raise DataError(f"run {name!r} is ambiguous: it begins {len(starting)} ids; give more digits")
-        chosen = starting or [run for run in runs if run.info.run_name == name]
-        if not chosen:
+        found = self._search(wanted=f"attributes.run_id LIKE '{name}%'") if _ID.fullmatch(name) else []
+        if len(found) > 1:
+            raise DataError(f"run {name!r} is ambiguous: it begins {len(found)} ids; give more digits")
+        quote = '"' if "'" in name else "'"
+        if not found and quote not in name:
+            found = self._search(wanted=f"attributes.run_name = {quote}{name}{quote}", limit=1)
+        if not found:
             raise DataError(f"no run {name!r} in {self.address}: `genbench ls runs` lists them")
-        return str(chosen[0].info.run_id)
+        return str(found[0].info.run_id)
 
     def runs(self, limit: int = 1000) -> list[RunSummary]:
         """The latest runs, newest first."""
@@ -267,16 +270,20 @@ class Store:
                 return (main, delivered) if main is not None and delivered else (standby, run_id)
         return self.server() if main is None else main, run_id
 
-    def _search(self, limit: int = 10_000) -> list[Run]:
+    def _search(self, limit: int = 1000, wanted: str | None = None) -> list[Run]:
+        """Runs that satisfy a condition in MLflow's words, newest first."""
         found: list[Run] = []
         places = self._places()
         for place in places:
-            wanted = "tags.`genbench.kind` = 'run'"
+            conditions = ["tags.`genbench.kind` = 'run'", *([wanted] if wanted else [])]
             if place is self._standby and len(places) > 1:
-                wanted += f" and tags.`{UNDELIVERED}` != ''"
+                conditions.append(f"tags.`{UNDELIVERED}` != ''")
             with place.clear_errors():
                 found += place.client.search_runs(
-                    [place.experiment], wanted, max_results=limit, order_by=["attributes.start_time DESC"]
+                    [place.experiment],
+                    " and ".join(conditions),
+                    max_results=limit,
+                    order_by=["attributes.start_time DESC"],
                 )
         return sorted(found, key=lambda run: -run.info.start_time)[:limit] if len(places) > 1 else found
 

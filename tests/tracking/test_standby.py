@@ -268,11 +268,14 @@ def test_a_run_whose_process_was_killed_is_interrupted_and_so_it_is_called(tmp_p
 
 @pytest.mark.parametrize(("count", "most"), [(0, 5), (1, 5), (5, 5), (6, 5), (1000, 7), (11, 1)])
 def test_thinned_curves_are_even_and_keep_the_last_point(count: int, most: int) -> None:
-    kept = thinned(range(count), most)
+    parts = [(range(start, min(count, start + 4)),) * 2 + (start,) for start in range(0, count, 4)]
+    points = list(thinned(parts, most))
+    kept = [step for step, _, _ in points]
     assert len(kept) <= most
-    assert list(kept)[-1:] == list(range(count))[-1:]
+    assert kept[-1:] == list(range(count))[-1:]
     assert len({b - a for a, b in itertools.pairwise(kept)}) <= 1
-    assert count > most or list(kept) == list(range(count))
+    assert count > most or kept == list(range(count))
+    assert all((value, at) == (step, step // 4 * 4) for step, value, at in points)
 
 
 def test_a_fast_training_sends_few_points_and_a_slow_one_all(tmp_path: Path, quick_store: None) -> None:
@@ -291,3 +294,16 @@ def test_a_fast_training_sends_few_points_and_a_slow_one_all(tmp_path: Path, qui
     assert len(client.get_metric_history(log.id, "train/slow")) == 40
     log.stage_finished("train", reused=False)
     assert len(client.get_metric_history(log.id, "train/slow")) == 41
+
+
+def test_runs_are_found_by_the_beginning_of_an_id_and_by_name(quick_store: None, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    logs = [begin(store, name) for name in ("a", "it's", 'say "a"', "a")]
+    for log in logs:
+        assert store.resolve(log.id) == store.resolve(log.id[:12]) == log.id
+    assert store.resolve("it's") == logs[1].id
+    assert store.resolve('say "a"') == logs[2].id
+    assert store.resolve("a") in (logs[0].id, logs[3].id)
+    for name in ("b", "ffff%", 'it\'s "b"', "0000' or '1' = '1"):
+        with pytest.raises(DataError, match="no run"):
+            store.resolve(name)
