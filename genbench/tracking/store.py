@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -110,10 +111,11 @@ class Store:
             status = status_of(place.client.get_run(run_id))
             if status != "finished":
                 raise DataError(f"run {run_id[:8]} is {status}, so it has no record: run it again to finish it")
-            path = Path(place.client.download_artifacts(run_id, RESULT))
-        record = read_json(path)
+            with tempfile.TemporaryDirectory() as scratch:
+                path = Path(place.client.download_artifacts(run_id, RESULT, scratch))
+                record = read_json(path)
         if not isinstance(record, dict) or "metrics" not in record:
-            raise DataError(f"{path}: not the record of a run: delete the run and run it again")
+            raise DataError(f"run {run_id[:8]}: {RESULT} is not the record of a run: delete the run and run it again")
         return record
 
     def read_record(self, run_id: str) -> dict[str, Any] | None:
