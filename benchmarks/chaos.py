@@ -173,26 +173,31 @@ def torment(kind: str, kills: int, chance: random.Random, scratch: Path) -> Tall
     reference.run()
     life = time.monotonic() - began
     expected = reference.outcome()
-    while tally.kills < kills:
+    while tally.kills < kills and not tally.violations:
         place = Workplace(scratch / f"{kind}-{tally.completions}", kind)
         try:
-            while tally.kills >= kills or not place.run(chance.uniform(0.1, life)):
-                if tally.kills >= kills:
-                    place.run()
-                    break
-                tally.kills += 1
-                tally.resumes += 1
-                tally.stages += place.check()
-            place.check()
+            life = _until_the_end(place, kills, life, chance, tally)
             different = _different(expected, place.outcome())
             if different:
                 raise Violation(f"after {tally.kills} kills, other than uninterrupted: {different}")
         except Violation as violation:
             tally.violations.append(f"{kind}: {violation}")
-            break
         tally.completions += 1
     tally.seconds = time.monotonic() - began
     return tally
+
+
+def _until_the_end(place: Workplace, kills: int, life: float, chance: random.Random, tally: Tally) -> float:
+    """Kill and resume until the command comes to its end; how long a whole life is, as far as is known by now."""
+    killed = tally.kills
+    while True:
+        began = time.monotonic()
+        ended = place.run(chance.uniform(0.1, life) if tally.kills < kills else None)
+        tally.stages += place.check()
+        if ended:
+            return life if tally.kills > killed else time.monotonic() - began
+        tally.kills += 1
+        tally.resumes += 1
 
 
 def _different(expected: dict[str, Any], found: dict[str, Any]) -> str:

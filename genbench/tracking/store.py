@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -112,8 +113,13 @@ class Store:
             status = status_of(place.client.get_run(run_id))
             if status != "finished":
                 raise DataError(f"run {run_id[:8]} is {status}, so it has no record: run it again to finish it")
-            path = Path(place.client.download_artifacts(run_id, RESULT))
-        return check_record(read_json(path), path)
+            with tempfile.TemporaryDirectory() as scratch:
+                path = Path(place.client.download_artifacts(run_id, RESULT, scratch))
+                where = f"run {run_id[:8]}: {RESULT}"
+                try:
+                    return check_record(read_json(path), where)
+                except DataError as error:
+                    raise DataError(str(error).replace(str(path), where)) from None
 
     def read_record(self, run_id: str) -> dict[str, Any] | None:
         """A finished run's record, or None when its files are gone (the results were moved, say)."""
