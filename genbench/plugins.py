@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TYPE_CHECKING, Literal, cast
 
 from genbench.errors import ConfigError, PluginError
@@ -95,7 +97,13 @@ def check_choice(what: str, name: str, choices: Iterable[str]) -> None:
 
 
 def _registered(kind: Kind) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"genbench.{kind}")}
+    return _scanned(kind, entry_points, tuple(sys.path))
+
+
+@cache
+def _scanned(kind: Kind, find: Callable[..., EntryPoints], path: tuple[str, ...]) -> dict[str, EntryPoint]:  # noqa: ARG001
+    """What is installed on a path; reading it takes longer than all else that a name needs."""
+    return {point.name: point for point in find(group=f"genbench.{kind}")}
 
 
 def _load(kind: Kind, name: str) -> object:

@@ -68,11 +68,13 @@ def run_comparison(
         compared = compare(spec, bench, command=command, report=report)
         table = compared.table
         folder = results / table.name
-        files: dict[str, Path] = {}
-        if compared.samples:
-            sheet = compared.task.sheet(compared.samples, folder / "samples.png", title=table.title)
-            files |= {"samples": sheet} if sheet else {}
-        files |= deliver(table, folder, stages=bench.runner.stages, record=bench.store.record)
+
+        def sheet() -> Path | None:
+            if not compared.samples:
+                return None
+            return compared.task.sheet(compared.samples, folder / "samples.png", title=table.title)
+
+        files = deliver(table, folder, stages=bench.runner.stages, record=bench.store.record, sheet=sheet)
     print_comparison(table, files, output)
     for path in files.values():
         bars.say(f"wrote {path}")

@@ -6,7 +6,7 @@ Everything here prints a `genbench.tables.Comparison`; nothing is measured or de
 
 from __future__ import annotations
 
-from genbench.exporting.archive import Archived, KeptRun, read_archive, write_archive
+from genbench.exporting.archive import Archived, KeptRun, finished_files, read_archive, write_archive
 from genbench.exporting.fronts import draw_fronts
 from genbench.exporting.losses import draw_losses
 from genbench.exporting.objects import draw_objects
@@ -24,6 +24,7 @@ __all__ = [
     "draw_losses",
     "draw_objects",
     "draw_points",
+    "finished_files",
     "print_table",
     "read_archive",
     "select_columns",

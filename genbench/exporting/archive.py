@@ -19,7 +19,8 @@ from typing_extensions import TypedDict
 
 from genbench.errors import DataError
 from genbench.exporting.tidy import plain
-from genbench.files import read_json, write_json
+from genbench.files import file_hash, read_json, write_json
+from genbench.hashing import content_hash
 from genbench.tables import Comparison
 
 ARCHIVE = "comparison.json"
@@ -53,23 +54,48 @@ class Archived:
     pictures: Sequence[str] | None = None
 
 
-def write_archive(table: Comparison, runs: Sequence[KeptRun], folder: Path) -> Path:
+def write_archive(
+    table: Comparison, runs: Sequence[KeptRun], folder: Path, files: Mapping[str, Path] | None = None
+) -> Path:
     """Write ``comparison.json`` into ``folder`` and return its path. What is not finite becomes null.
 
-    The pictures that lie in ``folder`` by then are listed, so that one that is lost later is missed.
+    The pictures that lie in ``folder`` by then are listed, so that one that is lost later is missed; and the ``files``
+    that were made of the comparison, so that `finished_files` can tell that they need not be made again.
 
     Raises:
         GenbenchError: when the folder cannot be written or the disk is full.
     """
+    named = {name: path.name for name, path in (files or {}).items()}
+    pictures = sorted(path.name for path in folder.glob("*.png"))
+    content = _content(table, runs) | {"pictures": pictures, "files": named, "writer": _writer()}
+    return write_json(folder / ARCHIVE, content)
+
+
+def finished_files(table: Comparison, runs: Sequence[KeptRun], folder: Path) -> dict[str, Path] | None:
+    """The files that were made of this very comparison by this very code, by name; None unless all are there."""
+    try:
+        known = read_json(folder / ARCHIVE)
+    except DataError:
+        return None
+    if not isinstance(known, dict) or known.get("writer") != _writer() or not isinstance(known.get("files"), dict):
+        return None
+    if {key: known.get(key) for key in ("schema", "kind", "table", "runs")} != _content(table, runs):
+        return None
+    files = {str(name): folder / str(file) for name, file in known["files"].items()}
+    return files | {"comparison": folder / ARCHIVE} if all(path.is_file() for path in files.values()) else None
+
+
+def _content(table: Comparison, runs: Sequence[KeptRun]) -> dict[str, Any]:
     kept = [{"label": run.label, "run": run.id, "record": _without_measures(run.record)} for run in runs]
-    content = {
-        "schema": ARCHIVE_SCHEMA,
-        "kind": "comparison",
-        "table": asdict(table),
-        "runs": kept,
-        "pictures": sorted(path.name for path in folder.glob("*.png")),
-    }
-    return write_json(folder / ARCHIVE, plain(content))
+    content = {"schema": ARCHIVE_SCHEMA, "kind": "comparison", "table": asdict(table), "runs": kept}
+    whole: dict[str, Any] = json.loads(json.dumps(plain(content)))
+    return whole
+
+
+@cache
+def _writer() -> str:
+    """A hash of the code that makes tables and figures."""
+    return content_hash({path.name: file_hash(path) for path in sorted(Path(__file__).parent.glob("*.py"))})
 
 
 def read_archive(folder: Path) -> Archived:

@@ -12,6 +12,7 @@ from genbench.exporting import (
     draw_losses,
     draw_objects,
     draw_points,
+    finished_files,
     write_archive,
     write_tables,
 )
@@ -25,25 +26,36 @@ _FIGURES = "figures"  # where the evaluate stage has its figures
 
 
 def deliver(
-    table: Comparison, folder: Path, *, stages: StageStore, record: Callable[[str], Mapping[str, Any]]
+    table: Comparison,
+    folder: Path,
+    *,
+    stages: StageStore,
+    record: Callable[[str], Mapping[str, Any]],
+    sheet: Callable[[], Path | None] = lambda: None,
 ) -> dict[str, Path]:
     """Write a comparison's tables, figures and archive into ``folder``; the paths by name.
 
-    The archive comes last: a folder that has one is finished.
+    The archive comes last: a folder that has one is finished. When it is that of this very comparison, nothing is
+    written again.
 
     Args:
         table: the comparison.
         folder: its own, made when absent.
         stages: where its runs' stages are; what is not on this machine is not drawn.
         record: gives a run's record by its id.
+        sheet: draws samples of all rows, if there are any.
 
     Raises:
         DataError: when a record or a stage's file is damaged.
         GenbenchError: when the folder cannot be written or the disk is full.
     """
     runs = [KeptRun(row.label, run, record(run)) for row in table.rows for run in row.runs]
-    files = write_tables(table, folder) | draw_figures(table, runs, stages, folder)
-    return files | {"comparison": write_archive(table, runs, folder)}
+    if (finished := finished_files(table, runs, folder)) is not None:
+        return finished
+    samples = sheet()
+    files = {"samples": samples} if samples else {}
+    files |= write_tables(table, folder) | draw_figures(table, runs, stages, folder)
+    return files | {"comparison": write_archive(table, runs, folder, files)}
 
 
 def draw_figures(table: Comparison, runs: Sequence[KeptRun], stages: StageStore, folder: Path) -> dict[str, Path]:

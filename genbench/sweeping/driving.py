@@ -246,10 +246,12 @@ def _written(study: SweepStudy, bench: Workbench, results: Path, command: str) -
     table = summarising.table(study, bench, command=command)
     files: dict[str, Path] = {}
     if table is not None:
-        sheet = _sheet(study, bench, folder, title=table.title)
-        files |= {"samples": sheet} if sheet else {}
+
+        def sheet() -> Path | None:
+            return _sheet(study, bench, folder, title=table.title)
+
         files |= draw_sweep(study, table, folder)
-        files |= deliver(table, folder, stages=bench.runner.stages, record=bench.store.record)
+        files |= deliver(table, folder, stages=bench.runner.stages, record=bench.store.record, sheet=sheet)
     else:
         files |= draw_sweep(study, None, folder)
     frame = study.study.trials_dataframe()

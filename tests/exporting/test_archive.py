@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from genbench.errors import DataError
-from genbench.exporting import KeptRun, read_archive, write_archive
+from genbench.exporting import KeptRun, finished_files, read_archive, write_archive
 from genbench.exporting.latex import to_latex
 from genbench.exporting.tidy import to_frame
 from tests.exporting.examples import HOSTILE, cell, comparison, marked, resampled
@@ -89,3 +89,19 @@ def test_entries_of_later_versions_are_passed_over(tmp_path):
     content["table"]["new"] = content["table"]["rows"][0]["new"] = content["table"]["columns"][0]["new"] = 1
     path.write_text(json.dumps(content))
     assert to_frame(read_archive(tmp_path).table).equals(to_frame(marked()))
+
+
+def test_files_are_finished_only_while_table_runs_and_files_are_the_same(tmp_path):
+    table, runs = marked(), [KeptRun("ddpm", "0123", {"family": "ddpm", "stages": {}})]
+    drawn = tmp_path / "points.pdf"
+    drawn.write_text("drawn")
+    assert finished_files(table, runs, tmp_path) is None
+    archive = write_archive(table, runs, tmp_path, {"points": drawn})
+    assert finished_files(table, runs, tmp_path) == {"points": drawn, "comparison": archive}
+    assert finished_files(replace(table, title="another"), runs, tmp_path) is None
+    assert finished_files(table, [], tmp_path) is None
+    drawn.unlink()
+    assert finished_files(table, runs, tmp_path) is None
+    drawn.write_text("drawn again")
+    archive.write_text(archive.read_text().replace('"writer": "', '"writer": "0'))
+    assert finished_files(table, runs, tmp_path) is None
