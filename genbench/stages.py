@@ -100,7 +100,12 @@ def _done(folder: Path) -> dict[str, Any] | None:
     except DataError:
         return None
     known = isinstance(done, dict) and done.keys() == {"record", "files"} and isinstance(done["files"], dict)
-    return done if known else None
+    return done if known and all(map(_is_noted, done["files"].values())) else None
+
+
+def _is_noted(noted: Any) -> bool:
+    """Whether this says what a file was: its size and digest, or, by early versions, its size alone."""
+    return isinstance(noted, int) or (isinstance(noted, dict) and noted.keys() == {"size", "sha256"})
 
 
 def _damage(folder: Path) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import typer
 
-from genbench.errors import GenbenchError, RunError
+from genbench.errors import DiskFull, GenbenchError, RunError
+from genbench.files import NO_SPACE
 from genbench.masking import mask_secrets
 
 INTERRUPTED = 130
@@ -40,6 +41,8 @@ def guarded(call: Callable[[], Any]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
+        if error.filename is None and error.errno in NO_SPACE:
+            return _output_is_full()
         if error.filename is None:
             raise
         _complain(f"{os.fsdecode(error.filename)}: {error.strerror}: check the path")
@@ -47,6 +50,13 @@ def guarded(call: Callable[[], Any]) -> int:
     if result == INTERRUPTED:  # typer's own answer to Ctrl-C
         _complain(_ON_INTERRUPT)
     return result if isinstance(result, int) else 0
+
+
+def _output_is_full() -> int:
+    """Say that what was to be printed did not fit; the interpreter must not try once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _complain("standard output: no space left on the device: free some, or write elsewhere")
+    return DiskFull.exit_code
 
 
 def _usage(error: typer.TyperException) -> str:

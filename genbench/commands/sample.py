@@ -72,7 +72,8 @@ def sample_run(
         folder = out or results / "samples" / f"{run_id[:8]}-{seed}"
         save_pictures(folder, images, [task.describe(row) for row in wanted])
         blocks = [(task.describe(row), images[i * count : (i + 1) * count]) for i, row in enumerate(rows)]
-        contact_sheet(blocks[:32], [], folder.with_name(f"{folder.name}-sheet.png"), title=planned.label)
+        beside = folder.resolve()
+        contact_sheet(blocks[:32], [], beside.with_name(f"{beside.name}-sheet.png"), title=planned.label)
     print(folder)
 
 

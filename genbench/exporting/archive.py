@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -116,6 +117,8 @@ def read_archive(folder: Path) -> Archived:
         whole = _checked().validate_json(json.dumps(content), strict=True)  # strict, yet objects become dataclasses
     except ValidationError as error:
         raise DataError(f"{path}: not a comparison that genbench wrote ({_problem(error)}): compare again") from None
+    if not re.fullmatch(r"[\w.-]{1,200}", name := whole["table"].name) or not name.strip("."):
+        raise DataError(f"{path}: table.name {name!r:.60} is not the name of a folder: correct it")
     runs = [KeptRun(entry["label"], entry["run"], entry["record"]) for entry in whole["runs"]]
     return Archived(folder, whole["table"], runs, whole.get("pictures"))
 

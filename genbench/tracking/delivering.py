@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 
 from genbench.errors import ConfigError
 from genbench.tracking.log import METRICS_A_BATCH, PARAMS_A_BATCH, ended
@@ -18,6 +20,7 @@ _COPIED = "genbench.copied"
 """Tag of a run on the server: its id in the standby, by which a delivery that broke off goes on."""
 _OWN = frozenset({UNDELIVERED, DELIVERED, CONTINUES, "mlflow.parentRunId", "mlflow.runName", "mlflow.user"})
 _PAGE = 500
+_LOCK = ".sync.lock"
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,12 @@ def deliver(results: Path, said: Callable[[str], None]) -> Delivered:
     server = Store(results, warn=lambda _: None).server()
     if not Place.file(results).exists():
         return Delivered(server.address, 0, 0)
-    here, count, running = Place.here(results.resolve()), 0, 0
+    with FileLock(results / _LOCK):  # two at once would deliver a run twice
+        return _deliver_all(Place.here(results.resolve()), server, said)
+
+
+def _deliver_all(here: Place, server: Place, said: Callable[[str], None]) -> Delivered:
+    count, running = 0, 0
     for run in list(_undelivered(here)):
         if run.info.status == "RUNNING" and not process_is_gone(run):
             running += 1
@@ -79,7 +87,7 @@ def _undelivered(here: Place) -> Iterator[Run]:
 
 def _delivered(run: Run, here: Place, server: Place) -> str:
     """Copy a run to the server, and return its id there."""
-    target = run.data.tags.get(CONTINUES) or _there_already(run, server)
+    target = _continued(run, server) or _there_already(run, server)
     if target is None:
         target = server.client.create_run(
             server.experiment,
@@ -90,6 +98,20 @@ def _delivered(run: Run, here: Place, server: Place) -> str:
     elif server.client.get_run(target).info.status == "FINISHED":
         return str(target)
     _copy(run, str(target), here, server)
+    return str(target)
+
+
+def _continued(run: Run, server: Place) -> str | None:
+    """The server's run that this one goes on with; None when the server has lost it, or is another one by now."""
+    target = run.data.tags.get(CONTINUES)
+    if target is None:
+        return None
+    try:
+        server.client.get_run(target)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
     return str(target)
 
 

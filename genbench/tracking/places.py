@@ -18,6 +18,8 @@ from genbench.masking import mask_secrets
 # What MLflow prints about creating tables is of no use to the reader of a comparison, and nothing is sent anywhere.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# Nor where a run is on a server, with the server's password, in the midst of a table for a program to read.
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 # A server that does not answer is given up after about two minutes in place of an hour: the standby takes over.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")

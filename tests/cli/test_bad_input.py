@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,3 +139,14 @@ def test_a_full_disk_is_one_line(cli: Cli) -> None:
 
     with pytest.raises(GenbenchError, match="no space left"), clear_os_errors(full):
         full.write_text("x" * 100_000)
+
+
+def test_a_full_standard_output_is_one_line(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    for arguments in (["ls", "families"], ["ls", "families", "--format", "json"]):
+        with Path("/dev/full").open("w") as full:
+            command = [sys.executable, "-m", "genbench", *arguments]
+            ended = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+        assert ended.returncode == 1
+        assert re.fullmatch(r"genbench: standard output: no space left on the device: .*\n", ended.stderr)

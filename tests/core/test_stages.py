@@ -77,7 +77,7 @@ def test_two_processes_compute_a_stage_once(tmp_path: Path) -> None:
     assert (tmp_path / "train" / "abc" / "times").read_text() == "x"
 
 
-@pytest.mark.parametrize("damage", ["remove", "cut", "foreign record"])
+@pytest.mark.parametrize("damage", ["remove", "cut", "foreign record", "foreign note"])
 def test_a_stage_whose_files_are_damaged_is_computed_again(tmp_path: Path, damage: str) -> None:
     store = StageStore(tmp_path)
 
@@ -91,8 +91,10 @@ def test_a_stage_whose_files_are_damaged_is_computed_again(tmp_path: Path, damag
         (folder / "weights").unlink()
     elif damage == "cut":
         (folder / "weights").write_text("01234")
-    else:
+    elif damage == "foreign record":
         (folder / "done.json").write_text("{}")
+    else:
+        (folder / "done.json").write_text('{"record": {}, "files": {"weights": {"size": 10}}}')
     assert store.find("train", "abc") is None
     assert not store.obtain("train", "abc", compute, waiting=quiet).reused
     assert (folder / "weights").read_text() == "0123456789"

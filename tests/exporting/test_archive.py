@@ -83,6 +83,13 @@ def test_a_wrong_type_inside_is_named(tmp_path, place, wrong, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["../../elsewhere", "/tmp/elsewhere", "..", "", "a\x00b", "a/b"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path, name):
+    write_archive(replace(marked(), name=name), [], tmp_path)
+    with pytest.raises(DataError, match=r"comparison\.json: table\.name .* is not the name of a folder"):
+        read_archive(tmp_path)
+
+
 def test_entries_of_later_versions_are_passed_over(tmp_path):
     path = write_archive(marked(), [], tmp_path)
     content = json.loads(path.read_text())

@@ -182,6 +182,22 @@ def test_a_delivery_that_breaks_off_anywhere_goes_on(server: Server, said: list[
     assert len(server.runs) == 1
 
 
+def test_a_server_that_has_lost_the_run_gets_it_anew(
+    server: Server, said: list[str], tmp_path: Path, empty_store: bytes
+) -> None:
+    log = begin(Store(Path("results"), said.append))
+    train(log, 0)
+    server.off()
+    train(log, 3)
+    finish(log, tmp_path)
+    (tmp_path / "server.db").write_bytes(empty_store)  # another server at the same address
+    server.on()
+    assert deliver(Path("results"), said.append).runs == 1
+    (run,) = server.runs
+    assert run.data.tags["genbench.status"] == "finished"
+    assert server.curve(run.info.run_id, "train/loss") == [3, 4, 5]  # what the lost one had is lost with it
+
+
 def test_a_group_and_its_runs_are_delivered_together(server: Server, said: list[str], tmp_path: Path) -> None:
     store = Store(Path("results"), said.append)
     first = begin(store, "group, first half there")
