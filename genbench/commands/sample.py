@@ -20,6 +20,7 @@ from genbench.specs import RunSpec, validate
 from genbench.tasks.generation import Generation
 from genbench.workbench import Workbench
 
+LABELS = "labels.json"
 MAX_PICTURES = 100_000
 
 
@@ -40,10 +41,12 @@ def sample_run(
     """Make ``count`` pictures for each condition; print the folder (PNGs, labels.json), with a sheet beside it.
 
     Raises:
-        ConfigError: an unknown condition, sampling settings that the family does not have, or start noises for a family
-            that takes none.
+        ConfigError: pictures in ``out`` already, an unknown condition, sampling settings that the family does not have,
+            or start noises for a family that takes none.
         DataError: no such run, its trained weights are not on this machine, or a noise file that does not fit.
     """
+    if out is not None and any((out / name).exists() for name in (LABELS, "00000.png")):
+        raise ConfigError(f"{out} has pictures or labels already: choose another folder, or remove them")
     given = None if noise is None else read_noise(noise)
     if save_noise is not None:
         check_ending(save_noise)
@@ -123,4 +126,4 @@ def save_pictures(folder: Path, images: UInt8Array, labels: list[str]) -> None:
             name = f"{index:05d}.png"
             Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(folder / name)
             entries[name] = label.split(" + ")
-    write_json(folder / "labels.json", entries)
+    write_json(folder / LABELS, entries)

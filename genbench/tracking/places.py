@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -106,9 +107,11 @@ class Place:
 
     def _open_experiment(self) -> str:
         found = self.client.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return str(found.experiment_id)
         location = (self._results / "artifacts").as_uri() if self.local else None
+        if found is not None:
+            if location is not None and found.artifact_location != location:
+                _follow(self.file(self._results), found.artifact_location, location)
+            return str(found.experiment_id)
         try:
             return str(self.client.create_experiment(EXPERIMENT, artifact_location=location, tags=_EXPERIMENT_TAGS))
         except MlflowException:
@@ -116,6 +119,20 @@ class Place:
             if found is None:
                 raise
             return str(found.experiment_id)
+
+
+def _follow(database: Path, before: str, now: str) -> None:
+    """Let a results folder that was moved or copied have its runs' files in itself, not where it was.
+
+    MLflow keeps absolute addresses and has no call that changes them. In a folder that cannot be written nothing
+    changes, and runs are found where they were.
+    """
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        connection.execute("UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (now, before))
+        connection.execute(
+            "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?",
+            (now, len(before) + 1, len(before) + 1, f"{before}/"),
+        )
 
 
 def _make_database(path: Path) -> None:

@@ -140,6 +140,11 @@ def test_sample_then_evaluate_the_folder(cli: Cli, tmp_path: Path) -> None:
     assert answer.code == 0, answer.err
     assert answer.out.strip() == "made"
     cli(*arguments, "again")
+    refused = cli(*arguments, "made")
+    assert (refused.code, refused.err) == (
+        2,
+        "genbench: made has pictures or labels already: choose another folder, or remove them\n",
+    )
     pictures = sorted((tmp_path / "made").glob("0*.png"))
     assert len(pictures) == 6
     for picture in pictures:

@@ -323,3 +323,17 @@ def test_runs_are_found_by_the_beginning_of_an_id_and_by_name(quick_store: None,
     for name in ("b", "ffff%", 'it\'s "b"', "0000' or '1' = '1"):
         with pytest.raises(DataError, match="no run"):
             store.resolve(name)
+
+
+def test_a_results_folder_that_is_moved_takes_its_runs_along(quick_store: None, tmp_path: Path) -> None:
+    before, now = tmp_path / "before", tmp_path / "now"
+    store = Store(before)
+    finish(begin(store, "a"), tmp_path)
+    found = store.find("hash-a")
+    assert found is not None
+    before.rename(now)
+    moved = Store(now)
+    assert moved.record(found) == RECORD
+    finish(begin(moved, "b"), tmp_path)
+    assert len(list((now / "artifacts").iterdir())) == 2
+    assert not before.exists()
