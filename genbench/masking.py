@@ -10,7 +10,9 @@ _SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,40}://)"  # bounded, as all of t
 _PASSWORD = re.compile(rf"{_SCHEME}(?P<user>[^\s/?#:@'\"]{{0,2000}}):\S{{0,2000}}@")
 _TOKEN = re.compile(r"(?P<scheme>https?://)[^\s/?#:@'\"]{1,2000}@", re.IGNORECASE)
 _NAMES = r"pass(?:word|wd|phrase)?|pwd|token|secret|api[_-]?key|access[_-]?key|signature|credentials?"
-_QUERY = re.compile(rf"(?P<name>[?&;][\w.-]{{0,60}}(?:{_NAMES})[\w.-]{{0,60}}=)[^\s&;#'\"]*", re.IGNORECASE)
+_QUERY = re.compile(
+    rf"(?P<name>[?&;#](?:[\w.-]{{0,60}}(?:{_NAMES})[\w.-]{{0,60}}|sig|auth|jwt)=)[^\s&;#'\"]*", re.IGNORECASE
+)
 
 
 def mask_secrets(text: str) -> str:

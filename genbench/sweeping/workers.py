@@ -206,12 +206,12 @@ def _new_id() -> str:
 
 def _main(assignment: Assignment) -> None:
     """A worker process. It stops as for Ctrl-C when whoever started it is gone."""
-    redeliver_interrupts()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background of a script inherit "ignore"
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_mind, args=(parent.pid, os.getppid()), daemon=True).start()
     try:
+        redeliver_interrupts()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background of a script inherit "ignore"
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            threading.Thread(target=_mind, args=(parent.pid, os.getppid()), daemon=True).start()
         work(assignment)
     except KeyboardInterrupt:
         raise SystemExit(0) from None

@@ -29,6 +29,7 @@ SECRET = "hunter2"
         ("https://hunter2@host/x", "https://***@host/x"),
         ("postgresql:///db?user=me&password=hunter2", "postgresql:///db?user=me&password=***"),
         ("s3://bucket/key?X-Amz-Signature=hunter2&y=1", "s3://bucket/key?X-Amz-Signature=***&y=1"),
+        ("az://c/b?sv=1&sig=hunter2#access_token=hunter2", "az://c/b?sv=1&sig=***#access_token=***"),
         ("--storage=postgresql://me:hunter2@host/db --jobs 2", "--storage=postgresql://me:***@host/db --jobs 2"),
         ("two: a://b:hunter2@c and d://e:hunter2@f", "two: a://b:***@c and d://e:***@f"),
         (
