@@ -255,7 +255,7 @@ def test_mnist_m_reads_its_layout(mnist_m_root: Path):
 
 def test_a_missing_mnist_m_picture_is_named(mnist_m_root: Path):
     (mnist_m_root / "mnist_m" / "mnist_m_train" / "00000003.png").unlink()
-    with pytest.raises(DataError, match=r"00000003\.png: no such file"):
+    with pytest.raises(DataError, match=r"'00000003\.png' is not in .*put it there"):
         load(MNISTM(), DataRequest(root=mnist_m_root))
 
 
