@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genbench.errors import ConfigError
+from genbench.memory import keep_freed_memory
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -60,8 +61,11 @@ def cpu_has_bfloat16() -> bool:
 def prepare(networks: Iterable[nn.Module], device: torch.device, precision: Precision) -> None:
     """Move networks to the device, lay convolutions out channels-last, and run each forward at the given precision.
 
-    Weights stay float32; outputs come back as float32, so losses and optimisers never see reduced precision.
+    On a CPU, memory is kept from step to step. Weights stay float32; outputs come back as float32, so losses and
+    optimisers never see reduced precision.
     """
+    if device.type == "cpu":
+        keep_freed_memory()
     for network in networks:
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if precision == "bfloat16":

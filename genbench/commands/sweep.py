@@ -45,7 +45,10 @@ def run_sweep(spec: SweepSpec, execution: Execution, *, results: Path, output: s
     if counted.failed:
         reasons = [str(trial.user_attrs.get("genbench.reason", "")) for trial in swept.study.trials]
         first = next((reason for reason in reasons if reason), "unknown")
-        raise RunError(f"{counted.failed} of {counted.total} trials failed; the first reason: {first}")
+        raise RunError(
+            f"{counted.failed} of {counted.total} trials failed; the first reason: {first}. A study keeps its "
+            f"failures: once the cause is gone, try again with --study {swept.study.name}-2 (finished runs are found)"
+        )
 
 
 def dry_run(spec: SweepSpec, execution: Execution, *, results: Path, output: str, quiet: bool) -> None:

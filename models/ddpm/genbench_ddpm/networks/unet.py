@@ -110,7 +110,7 @@ class UNet(nn.Module):
                 self.up.append(block(width + skips.pop(), target))
                 width = target
             if level > 0:
-                self.up.append(Upsample(width))
+                self.up.append(Upsample(width, width := widths[level - 1]))
         self.norm = group_norm(width)
         self.leave = scaled(nn.Conv2d(width, channels * patch**2, 3, padding=1), 0.01)
 
@@ -152,14 +152,14 @@ class Downsample(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Doubles the grid: nearest neighbour, then a convolution."""
+    """Doubles the grid: nearest neighbour, then a convolution to the finer grid's channels."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, C, H, W] → [N, C, 2H, 2W]."""
+        """[N, inputs, H, W] → [N, outputs, 2H, 2W]."""
         return cast(Tensor, self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest")))
 
 
