@@ -88,7 +88,10 @@ def save_figure(figure: Figure, folder: Path, name: str) -> dict[str, Path]:
 
 @dataclass(frozen=True)
 class Look:
-    """How a row is drawn: its family's colour and marker; rows of one family differ in filling, all rows in dashes."""
+    """How a row is drawn: its family's colour and marker, rows of a family by their filling, all by their dashes.
+
+    Where there is one family only, as in a sweep, each row has a colour and a marker of its own.
+    """
 
     colour: str
     marker: str
@@ -114,8 +117,12 @@ def looks(rows: Sequence[Row]) -> dict[str, Look]:
     found: dict[str, Look] = {}
     seen: Counter[str] = Counter()
     families = [row.family for row in rows if not row.reference]
+    alone = len(families) > 1 and len(set(families)) == 1
     for position, row in enumerate(sorted(rows, key=lambda row: row.reference)):
-        filling = FILLINGS[seen[row.family] % len(FILLINGS)]
-        found[row.label] = Look(*appearance(row.family, families), filling, DASHES[position % len(DASHES)])
+        place = position % len(COLOURS)
+        own = alone and not row.reference
+        colour, marker = (COLOURS[place], MARKERS[place]) if own else appearance(row.family, families)
+        filling = FILLINGS[(position // len(COLOURS) if own else seen[row.family]) % len(FILLINGS)]
+        found[row.label] = Look(colour, marker, filling, DASHES[position % len(DASHES)])
         seen[row.family] += 1
     return found

@@ -38,6 +38,13 @@ def test_rows_are_told_apart_in_colour_and_in_grey():
     assert looks([*rows, *comparison().rows[-1:]])["d"] == found["d"]
 
 
+def test_rows_of_one_family_have_colours_of_their_own():
+    labels = "abcdefgh"
+    found = looks([replace(row, family="x") for row in comparison(labels).rows])
+    assert [found[label].colour for label in labels] == [*COLOURS, COLOURS[0]]
+    assert len({(found[label].marker, found[label].filling) for label in labels}) == len(labels)
+
+
 def test_every_figure_is_drawn_for_any_label_and_is_the_same_again(tmp_path):
     table = comparison((*HOSTILE, "_"), failed=3)
     table = replace(table, columns=table.columns[:2])
