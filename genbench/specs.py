@@ -16,12 +16,10 @@ from genbench.plugins import nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
-DEFAULT_PICTURES = {"smoke": 100, "quick": 1000}
-"""Pictures generated for FID by preset; other presets generate `MANY_PICTURES`. Never more than there are real ones."""
-MANY_PICTURES = 5000
-DEFAULT_LIST_PICTURES = {"smoke": 32, "quick": 320}
-"""Pictures generated for each condition list by preset; other presets generate `MANY_LIST_PICTURES`."""
-MANY_LIST_PICTURES = 640
+FEW_PICTURES = {"smoke": (100, 32), "quick": (1000, 320)}
+"""Pictures generated for FID, never more than there are real ones, and for each condition list, by preset;"""
+MANY_PICTURES = (5000, 640)
+"""of other presets."""
 
 
 Selection = Literal["final", "validation", "guide", "source", "unsupervised", "oracle"]
@@ -116,6 +114,12 @@ class RunSpec(RowSpec):
     device: str = "auto"
     precision: str = "auto"
     processes: int = Field(1, ge=1, le=1024, description="processes that share each training batch")
+    pictures_as: str | None = Field(None, description="preset whose default numbers of pictures hold; default: its own")
+
+    @property
+    def default_pictures(self) -> tuple[int, int]:
+        """Pictures for FID and for each condition list, where the evaluation names no number."""
+        return FEW_PICTURES.get(self.pictures_as or self.preset, MANY_PICTURES)
 
 
 class ComparisonSpec(Spec):
@@ -138,8 +142,11 @@ class ComparisonSpec(Spec):
         return name
 
     def run_spec(self, row: RowSpec, repetition: int) -> RunSpec:
-        """The run for one row and repetition."""
+        """The run for one row and repetition. All rows make as many pictures, or their scores were of no one column."""
         values = row.model_dump()
+        most = max((other.preset for other in self.rows), key=lambda preset: FEW_PICTURES.get(preset, MANY_PICTURES))
+        if FEW_PICTURES.get(most) != FEW_PICTURES.get(row.preset):
+            values["pictures_as"] = most
         values["budget"] = row.budget if self.budget is None else self.budget
         return RunSpec(
             **values,

@@ -14,7 +14,6 @@ from genbench.errors import GenbenchError
 from genbench.planning import Plan
 from genbench.resources import warm_up
 from genbench.running import build_learner
-from genbench.specs import DEFAULT_LIST_PICTURES, DEFAULT_PICTURES, MANY_LIST_PICTURES, MANY_PICTURES
 from genbench.sweeping.driving import listed
 from genbench.sweeping.space import row_of
 from genbench.sweeping.specification import SweepSpec
@@ -122,7 +121,6 @@ def _measure(plan: Plan, budget: Budget) -> tuple[float, float | None]:
 
 def _pictures(plan: Plan) -> int:
     """About how many pictures are sampled: for FID, and for two condition lists where the data have such."""
-    evaluation, preset = plan.spec.evaluation, plan.spec.preset
-    for_fid = evaluation.pictures or DEFAULT_PICTURES.get(preset, MANY_PICTURES)
+    evaluation, (for_fid, for_list) = plan.spec.evaluation, plan.spec.default_pictures
     lists = 0 if plan.task.info.exclusive else 2
-    return for_fid + lists * (evaluation.list_pictures or DEFAULT_LIST_PICTURES.get(preset, MANY_LIST_PICTURES))
+    return (evaluation.pictures or for_fid) + lists * (evaluation.list_pictures or for_list)

@@ -34,10 +34,6 @@ from genbench.planning import Plan, preset_sample
 from genbench.resources import EvaluationCounter, Stopwatch, counted_flop
 from genbench.selection import Criterion
 from genbench.specs import (
-    DEFAULT_LIST_PICTURES,
-    DEFAULT_PICTURES,
-    MANY_LIST_PICTURES,
-    MANY_PICTURES,
     DataSpec,
     EvaluationSpec,
     RunSpec,
@@ -139,11 +135,10 @@ class Generation:
         """The conditions to make pictures for: those of held-out pictures, and each list repeated."""
         held_out = self.data.splits["test"].conditions
         order = np.random.default_rng(derive_seed("held-out order") % 2**32).permutation(len(held_out))
-        wanted = spec.evaluation.pictures
-        if wanted is None:
-            wanted = min(DEFAULT_PICTURES.get(spec.preset, MANY_PICTURES), len(held_out))
+        for_fid, for_list = spec.default_pictures
+        wanted = spec.evaluation.pictures or min(for_fid, len(held_out))
         sets = {FIDELITY: held_out[np.resize(order, wanted)]}
-        each = spec.evaluation.list_pictures or DEFAULT_LIST_PICTURES.get(spec.preset, MANY_LIST_PICTURES)
+        each = spec.evaluation.list_pictures or for_list
         for name, conditions in self.data.condition_lists.items():
             repeats = -(-each // len(conditions))
             sets[name] = np.tile(conditions, (repeats, 1))

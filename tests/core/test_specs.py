@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genbench.errors import ConfigError
-from genbench.specs import ComparisonSpec, RunSpec, parse_assignments, read_toml, validate
+from genbench.specs import ComparisonSpec, RowSpec, RunSpec, parse_assignments, read_toml, validate
 from genbench.workbench import spec_as_toml
 
 
@@ -67,3 +67,13 @@ def test_assignments_are_toml_values() -> None:
 def test_assignments_must_name_their_part(text: str) -> None:
     with pytest.raises(ConfigError, match="--set"):
         parse_assignments([text])
+
+
+def test_rows_of_a_comparison_make_as_many_pictures() -> None:
+    """As many as the row that makes most; a number that is asked for holds for all anyway."""
+    rows = (RowSpec(family="ddpm", preset="smoke"), RowSpec(family="cgan", preset="d2"), RowSpec(family="ddim"))
+    mixed = ComparisonSpec(rows=rows)
+    assert {mixed.run_spec(row, 0).default_pictures for row in rows} == {(5000, 640)}
+    alike = ComparisonSpec(rows=rows[2:])
+    assert alike.run_spec(rows[2], 0).default_pictures == (1000, 320)
+    assert alike.run_spec(rows[2], 0).pictures_as is None
