@@ -27,12 +27,13 @@ _SCENES: dict[str, Any] = {
     "width": 32,
     "batch_size": 64,
     "loss": "bce",
-    "lambda_schedule": {"kind": "constant", "value": 1.0},
+    "lambda_schedule": {"kind": "linear", "initial": 0.0, "final": 5.0},
     "learning_rate_g": 4e-4,
     "learning_rate_d": 4e-4,
 }
 """For sets of objects: strided convolutions see five times as many pictures in the same time as residual blocks. λ is
-larger because binary cross-entropy is a mean over all objects, most of them absent."""
+larger because binary cross-entropy is a mean over all objects, most of them absent; and it rises, because a guide that is
+heard before there is an adversary is pleased by paint."""
 
 _D2: dict[str, Any] = {
     "network": "dcgan",
