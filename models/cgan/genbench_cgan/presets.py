@@ -32,8 +32,8 @@ _SCENES: dict[str, Any] = {
     "learning_rate_d": 4e-4,
 }
 """For sets of objects: strided convolutions see five times as many pictures in the same time as residual blocks. λ is
-larger because binary cross-entropy is a mean over all objects, most of them absent; and it rises, because a guide that is
-heard before there is an adversary is pleased by paint."""
+larger because binary cross-entropy is a mean over all objects, most of them absent; and it rises, because a
+guide that is heard before there is an adversary is pleased by paint."""
 
 _D2: dict[str, Any] = {
     "network": "dcgan",
