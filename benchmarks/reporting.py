@@ -39,20 +39,34 @@ class Page:
         self._parts = [f"# {title}", introduction.strip()]
         self._command = command
 
-    def table(self, title: str, bout: Bout, *, unit: str, baseline: str, facts: Facts | None = None) -> None:
-        """Every contender's rate, its ratio to the baseline's in the same round, and facts of its last round."""
-        facts = facts or {}
-        heads = ["contender", f"{unit}/s", f"times `{baseline}`", *facts]
+    def table(
+        self,
+        title: str,
+        bout: Bout,
+        *,
+        unit: str,
+        baseline: str,
+        facts: Facts | None = None,
+        columns: Mapping[str, Mapping[str, str]] | None = None,
+        leave_out: Sequence[str] = (),
+    ) -> None:
+        """Every contender's rate, its ratio to the baseline's in the same round, and facts of its last round.
+
+        ``columns`` are further columns by title, their cells by contender.
+        """
+        facts, columns = facts or {}, columns or {}
         rows = [
             [
                 f"`{name}`",
-                f"{bout.rate(name):,.3g}" if bout.rate(name) < 1000 else f"{bout.rate(name):,.0f}",
+                brief(bout.rate(name)),
                 "1" if name == baseline else str(bout.ratio(name, baseline)),
                 *(say(bout.last(name)) for say in facts.values()),
+                *(cells[name] for cells in columns.values()),
             ]
             for name in bout.names
+            if name not in leave_out
         ]
-        self.text(f"## {title}", markdown(heads, rows))
+        self.text(f"## {title}", markdown(["contender", f"{unit}/s", f"times `{baseline}`", *facts, *columns], rows))
         self._raw[title] = {"rounds": bout.rounds, "loads": bout.loads}
         self._loads += bout.loads
 
@@ -64,7 +78,7 @@ class Page:
         """Numbers for the file of raw numbers alone."""
         self._raw[name] = values
 
-    def write(self, folder: Path = RESULTS) -> Path:
+    def write(self, folder: Path | None = None) -> Path:
         """Write ``NAME.md`` and ``NAME.json``; the page's path."""
         machine = self._machine
         loads = f"; load {min(self._loads):.1f} to {max(self._loads):.1f}" if self._loads else ""
@@ -73,13 +87,21 @@ class Page:
             f"{machine['memory_gb']} GB, Python {machine['python']}, torch {machine['torch']}, device "
             f"{machine['device']}{loads}"
         )
-        foot = f"Made by `{self._command}` on {where}. Ratios are medians over rounds, with the smallest and the largest."
+        foot = (
+            f"Made by `{self._command}` on {where}. Ratios are medians over rounds, with the smallest and the largest."
+        )
+        folder = folder or RESULTS
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}.md"
         path.write_text("\n\n".join([*self._parts, foot]) + "\n")
         content = {"command": self._command, "machine": machine, **self._raw}
         path.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
         return path
+
+
+def brief(number: float) -> str:
+    """Three significant digits, without powers of ten."""
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from benchmarks import alternating
 from benchmarks.alternating import Bout, Contender, ContenderFailed, alternate
 from benchmarks.reporting import Page, markdown

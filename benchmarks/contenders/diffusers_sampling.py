@@ -18,9 +18,7 @@ def main() -> None:
     torch.manual_seed(task["seed"])
     network = unet(task, task["resolution"]).to(device, memory_format=torch.channels_last if fast else None)
     network.eval()
-    kind, scheduler = (
-        (DDIMPipeline, DDIMScheduler) if task["sampler"] == "ddim" else (DDPMPipeline, DDPMScheduler)
-    )
+    kind, scheduler = (DDIMPipeline, DDIMScheduler) if task["sampler"] == "ddim" else (DDPMPipeline, DDPMScheduler)
     pipeline = kind(unet=network, scheduler=scheduler(num_train_timesteps=1000))
     pipeline.set_progress_bar_config(disable=True)
 

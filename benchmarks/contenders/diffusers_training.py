@@ -77,9 +77,7 @@ def main() -> None:
 
     def look() -> float:
         network.eval()
-        found = epsilon_loss(
-            lambda x, t: network(x, t, return_dict=False)[0], scheduler.alphas_cumprod, held_out
-        )
+        found = epsilon_loss(lambda x, t: network(x, t, return_dict=False)[0], scheduler.alphas_cumprod, held_out)
         network.train()
         return found
 
