@@ -57,9 +57,9 @@ class Bout:
     rounds: list[dict[str, Result]] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
 
-    def ratio(self, name: str, to: str) -> Ratio:
-        """Rate over rate: above 1 when ``name`` was faster than ``to``."""
-        found = [rate(results[name]) / rate(results[to]) for results in self.rounds]
+    def ratio(self, name: str, to: str, clock: str = "seconds") -> Ratio:
+        """Rate over rate: above 1 when ``name`` was faster than ``to``, by one of the clocks that they report."""
+        found = [rate(results[name], clock) / rate(results[to], clock) for results in self.rounds]
         return Ratio(statistics.median(found), min(found), max(found))
 
     def rate(self, name: str) -> float:
@@ -76,9 +76,9 @@ class Bout:
         return list(self.rounds[0])
 
 
-def rate(result: Result) -> float:
-    """Units a second."""
-    return float(result["units"] / result["seconds"])
+def rate(result: Result, clock: str = "seconds") -> float:
+    """Units a second, or by another clock: ``cpu_seconds``, of the processor."""
+    return float(result["units"] / result[clock])
 
 
 def alternate(contenders: Sequence[Contender], rounds: int, tell: Callable[[str], None] | None = None) -> Bout:

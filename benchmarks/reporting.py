@@ -52,21 +52,26 @@ class Page:
     ) -> None:
         """Every contender's rate, its ratio to the baseline's in the same round, and facts of its last round.
 
-        ``columns`` are further columns by title, their cells by contender.
+        ``columns`` are further columns by title, their cells by contender. Where all say what they took of the
+        processor, the ratio by that clock stands beside: on a machine that does other work too, it says more.
         """
-        facts, columns = facts or {}, columns or {}
+        facts, columns = facts or {}, dict(columns or {})
+        names = [name for name in bout.names if name not in leave_out]
+        if self._machine["device"] == "cpu" and all("cpu_seconds" in bout.last(name) for name in names):
+            ratios = {name: str(bout.ratio(name, baseline, "cpu_seconds")) for name in names}
+            columns = {"by processor time": ratios | {baseline: "1"}} | columns
         rows = [
             [
                 f"`{name}`",
                 brief(bout.rate(name)),
                 "1" if name == baseline else str(bout.ratio(name, baseline)),
-                *(say(bout.last(name)) for say in facts.values()),
                 *(cells[name] for cells in columns.values()),
+                *(say(bout.last(name)) for say in facts.values()),
             ]
-            for name in bout.names
-            if name not in leave_out
+            for name in names
         ]
-        self.text(f"## {title}", markdown(["contender", f"{unit}/s", f"times `{baseline}`", *facts, *columns], rows))
+        heads = ["contender", f"{unit}/s", f"times `{baseline}`", *columns, *facts]
+        self.text(f"## {title}", markdown(heads, rows))
         self._raw[title] = {"rounds": bout.rounds, "loads": bout.loads}
         self._loads += bout.loads
 
@@ -83,8 +88,8 @@ class Page:
         machine = self._machine
         loads = f"; load {min(self._loads):.1f} to {max(self._loads):.1f}" if self._loads else ""
         where = (
-            f"{machine.get('gpu', machine['cpu'])}, {machine['cores']} cores, {machine['threads']} threads a contender, "
-            f"{machine['memory_gb']} GB, Python {machine['python']}, torch {machine['torch']}, device "
+            f"{machine.get('gpu', machine['cpu'])}, {machine['cores']} cores, threads of a contender: "
+            f"{machine['threads']}, {machine['memory_gb']} GB, Python {machine['python']}, torch {machine['torch']}, device "
             f"{machine['device']}{loads}"
         )
         foot = (

@@ -24,9 +24,9 @@ Pictures a second of whole training steps, after a warm-up. `diffusers` is the l
 training (accelerate, AdamW, warm-up and cosine, gradients clipped at 1.0), fed from memory; `fast` is the same with
 bfloat16 and channels_last. `unet2d` is the same network, loss, optimiser and batch through genbench's loop, with
 genbench's precision; `unet` is genbench's own network at equal parameters, on patches of 2, predicting v, its weights
-averaged. `denoising-diffusion-pytorch` is its `Trainer` on a folder of the same pictures at about equal parameters, with
-its defaults (v, sigmoid schedule, mirrored pictures, averaged weights) except for width, batch and learning rate, without
-samples and FID.
+averaged. `denoising-diffusion-pytorch` is its `Trainer` on a folder of the same pictures at about equal parameters,
+with its defaults (v, sigmoid schedule, mirrored pictures, averaged weights) except for width, batch and learning rate,
+without samples and FID; the processor time of the processes that load its pictures is not counted.
 
 *Loss* is the mean squared error of the noise estimated in held-out pictures after all steps: one function for all, at
 common shares of signal and with common noises, v converted to ε. *Peak* is the share of the machine's bfloat16 matrix

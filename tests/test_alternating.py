@@ -79,12 +79,20 @@ def test_a_page_has_ratios_machine_and_command_and_the_raw_numbers_beside_it(tmp
     text = page.write(tmp_path).read_text()
     assert "| `peer` | 5 | 1 | – |" in text
     assert "| `ours` | 10 | 2.00 (2.00 to 2.00) | 0.25 |" in text
+    assert "processor" not in text
     assert "Made by `make bench`" in text
-    assert "3 threads" in text
+    assert "threads of a contender: 3" in text
     assert f"torch {torch.__version__}" in text
     assert "load 1.5 to 1.5" in text
     raw = json.loads((tmp_path / "speed.json").read_text())
     assert raw["Steps"]["rounds"][0]["ours"]["loss"] == 0.25
+
+
+def test_processor_time_stands_beside_where_all_report_it(tmp_path: Path) -> None:
+    said = {name: {"seconds": 4.0, "cpu_seconds": cpu, "units": 8} for name, cpu in (("peer", 2.0), ("ours", 1.0))}
+    page = Page("speed", "Speed", "How fast.", command="make bench", device=torch.device("cpu"), threads=1)
+    page.table("Steps", Bout([said], [0.0]), unit="steps", baseline="peer")
+    assert "| `ours` | 2 | 1.00 (1.00 to 1.00) | 2.00 (2.00 to 2.00) |" in page.write(tmp_path).read_text()
 
 
 def test_markdown_tables_have_as_many_cells_in_every_line() -> None:

@@ -1,7 +1,8 @@
 """Any command line as a contender: how long the whole command takes, and a number that it prints.
 
 Work: ``command``; ``environment`` beside the caller's; ``units``; ``value``, a regular expression whose first group is
-the number; ``remove``, a folder that is emptied before, so that nothing is known from the last time.
+the number; ``remove``, a folder that is taken away before, so that nothing is known from the last time, and ``copy``,
+one that then takes its place.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ def main() -> None:
     task: dict[str, Any] = json.loads(sys.argv[1])
     if folder := task.get("remove"):
         shutil.rmtree(folder, ignore_errors=True)
+    if known := task.get("copy"):
+        shutil.copytree(known, task["remove"])
     environment = {**os.environ, **task.get("environment", {})}
     began = time.perf_counter()
     done = subprocess.run(task["command"], env=environment, capture_output=True, text=True, check=False)

@@ -59,7 +59,7 @@ def measure(task: dict[str, object], trainer: Trainer, diffusion: GaussianDiffus
 
     clock = StepClock(task["warmup"], steps, task["looks"], look, trainer.device)
     before = trainer.model.register_forward_pre_hook(lambda *_: clock.step(len(curve)))
-    after = trainer.model.register_forward_hook(lambda module, inputs, loss: curve.append(float(loss.detach())))
+    after = trainer.model.register_forward_hook(lambda *seen: curve.append(float(seen[-1].detach())))
     trainer.train()
     clock.step(steps)
     before.remove()

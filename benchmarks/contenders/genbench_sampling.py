@@ -20,7 +20,7 @@ def main() -> None:
     learner = build(task, np.random.default_rng(0).integers(0, 255, (64, size, size, 3), dtype=np.uint8))
     prepare(learner.networks.values(), device, resolve_precision(task["precision"], device))
     learner.network.eval()
-    conditions = torch.ones(task["pictures"], 1, device=device)
+    conditions = torch.ones(task["pictures"], task.get("conditions", 1), device=device)
 
     def sample(steps: int) -> np.ndarray:
         config = DDPMSampleConfig.model_validate({**task["sample"], "num_inference_steps": steps})
@@ -37,6 +37,7 @@ def main() -> None:
         seconds=seconds,
         cpu_seconds=cpu,
         units=task["pictures"] * task["steps"],
+        step_units=task["pictures"],
         parameters=parameters(learner.network),
     )
 

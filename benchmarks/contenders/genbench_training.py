@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from genbench_ddpm.configuration import DDPMTrainConfig
 from genbench_ddpm.learner import DiffusionLearner
@@ -26,6 +27,7 @@ from genbench.averaging import WeightAverage
 from genbench.budgets import Budget
 from genbench.data.loader import Batches
 from genbench.precision import prepare, resolve_device, resolve_precision
+from genbench.resources import MEGABYTE
 from genbench.training import Training
 
 
@@ -34,7 +36,8 @@ def build(task: dict[str, Any], images: np.ndarray) -> DiffusionLearner:
     if shape := task.get("shape"):
         unet.SHAPES["xs"] = unet.Shape(*shape)
     std = float((images[:512] / 127.5 - 1).std())
-    info = DataInfo("benchmark", images.shape[1], images.shape[3], ("any",), False, len(images), std)
+    names = tuple(f"condition {number}" for number in range(task.get("conditions", 1)))
+    info = DataInfo("benchmark", images.shape[1], images.shape[3], names, False, len(images), std)
     torch.manual_seed(task["seed"])
     return DiffusionLearner(DDPMTrainConfig.model_validate(task["config"]), info)
 
@@ -57,6 +60,7 @@ def main() -> None:
     batches = Batches(images, np.zeros((len(images), 1), np.uint8), batch, task["seed"], device)
     held_out = pictures(task["held_out"]).to(device)
     curve: list[torch.Tensor] = []
+    resident: list[float] = []
     plain = learner.step
 
     def look() -> float:
@@ -69,6 +73,8 @@ def main() -> None:
     clock = StepClock(task["warmup"], steps, task["looks"], look, device)
 
     def timed(given: Any, progress: float) -> Any:
+        if len(curve) % max(1, steps // 40) == 0:
+            resident.append(psutil.Process().memory_info().rss / MEGABYTE)
         clock.step(len(curve))
         scalars = plain(given, progress)
         curve.append(scalars["loss"])
@@ -85,6 +91,8 @@ def main() -> None:
         seconds=clock.seconds,
         cpu_seconds=clock.cpu_seconds,
         units=(steps - task["warmup"]) * batch,
+        step_units=batch,
+        resident_mb=resident,
         losses=losses([float(value) for value in curve]),
         held_out=clock.curve,
         parameters=parameters(learner.network),
