@@ -16,9 +16,9 @@ from benchmarks.reporting import brief, markdown
 from benchmarks.settings import Settings
 
 INTRODUCTION = """
-Each line is one thing made larger while all else stays. *Slope* is that of log(seconds) over log(size) by least squares:
-1 is proportional, 2 quadratic. *Theory* is the slope of the counted floating-point operations where networks work,
-and of the number of things to do elsewhere; small sizes cost a constant more, which makes slopes flatter than
+Each line is one thing made larger while all else stays. *Slope* is that of log(seconds) over log(size) by least
+squares: 1 is proportional, 2 quadratic. *Theory* is the slope of the counted floating-point operations where networks
+work, and of the number of things to do elsewhere; small sizes cost a constant more, which makes slopes flatter than
 theory. What is steeper than theory would be a defect.
 """
 OWN = {"network": "unet", "size": "xs", "patch_size": 2, "conditioning": "none", "batch_size": 8}

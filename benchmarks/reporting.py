@@ -89,8 +89,8 @@ class Page:
         loads = f"; load {min(self._loads):.1f} to {max(self._loads):.1f}" if self._loads else ""
         where = (
             f"{machine.get('gpu', machine['cpu'])}, {machine['cores']} cores, threads of a contender: "
-            f"{machine['threads']}, {machine['memory_gb']} GB, Python {machine['python']}, torch {machine['torch']}, device "
-            f"{machine['device']}{loads}"
+            f"{machine['threads']}, {machine['memory_gb']} GB, Python {machine['python']}, "
+            f"torch {machine['torch']}, device {machine['device']}{loads}"
         )
         foot = (
             f"Made by `{self._command}` on {where}. Ratios are medians over rounds, with the smallest and the largest."

@@ -14,10 +14,10 @@ from benchmarks.reporting import markdown
 from benchmarks.settings import Settings
 
 INTRODUCTION = """
-What genbench adds to the work itself. *Loop*: the same learner on the same batches through genbench's training loop, and
-through a loop that takes a batch, steps and averages weights; one picture is little work here, which makes overhead
-large. *Commands*: from start to end of a process; `compare` has all its runs done. *Jobs*: a sweep of small models, one
-thread each, by one process or by two. *Memory*: what the training process holds, over a training.
+What genbench adds to the work itself. *Loop*: the same learner on the same batches through genbench's training loop,
+and through a loop that takes a batch, steps and averages weights; a step is little work here, which makes overhead large.
+*Commands*: from start to end of a process; `compare` has all its runs done. *Jobs*: a sweep of small models, one thread
+each, by one process or by two. *Memory*: what the training process holds, over a training.
 """
 SMALL = ("--preset", "smoke", "--pictures", "20", "--metrics", "accuracy", "--device", "cpu", "--quiet")
 SWEEP = """
@@ -41,10 +41,8 @@ def run(settings: Settings) -> Path:
     page = settings.page("runner", "Runner", INTRODUCTION)
     loop = alternate([training(settings, "bare", "bare"), training(settings, "genbench", "genbench")], settings.rounds)
     page.table("Loop", loop, unit="pictures", baseline="bare")
-    overhead = [100 * (1 / loop.ratio("genbench", "bare", clock).median - 1) for clock in ("seconds", "cpu_seconds")]
-    page.text(
-        f"genbench's loop costs {overhead[0]:.1f} % more time than the bare one, {overhead[1]:.1f} % by processor."
-    )
+    wall, used = (100 * (1 / loop.ratio("genbench", "bare", clock).median - 1) for clock in ("seconds", "cpu_seconds"))
+    page.text(f"genbench's loop takes {wall:+.1f} % of the bare one's time on top, {used:+.1f} % of the processor's.")
     page.text("## Memory", memory(settings))
     answering = alternate(commands(settings), settings.rounds)
     seconds = {name: f"{1 / answering.rate(name):.2f} s" for name in answering.names}
