@@ -15,9 +15,9 @@ from benchmarks.settings import Settings
 
 INTRODUCTION = """
 What genbench adds to the work itself. *Loop*: the same learner on the same batches through genbench's training loop,
-and through a loop that takes a batch, steps and averages weights; a step is little work here, which makes overhead large.
-*Commands*: from start to end of a process; `compare` has all its runs done. *Jobs*: a sweep of small models, one thread
-each, by one process or by two. *Memory*: what the training process holds, over a training.
+and through a loop that takes a batch, steps and averages weights; a step is little work here, which makes overhead
+large. *Commands*: from start to end of a process; `compare` has all its runs done. *Jobs*: a sweep of small models, one
+thread each, by one process or by two. *Memory*: what the training process holds, over a training.
 """
 SMALL = ("--preset", "smoke", "--pictures", "20", "--metrics", "accuracy", "--device", "cpu", "--quiet")
 SWEEP = """
