@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := benchmarks/.peers
 FAMILIES := models/ddpm models/cgan models/dann
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install tools demo test test-all lint audit format bench docs dist clean
+.PHONY: help install tools demo test test-all lint audit format bench peers docs dist clean
 
 help:
 	@echo "make demo      compare two model families on built-in data (about 5 minutes)"
@@ -17,7 +18,7 @@ help:
 	@echo "make tools     Chromium and LaTeX for the tests that use them (Debian, as root)"
 	@echo "make lint      style, security checks, types and import rules"
 	@echo "make audit     known vulnerabilities of what is installed (asks the network)"
-	@echo "make bench     the benchmarks"
+	@echo "make bench     genbench against its peers, side by side (BENCH='training --quick' chooses)"
 	@echo "make docs      the documentation, in site/"
 	@echo "make dist      wheels of genbench and its families, in dist/"
 
@@ -65,8 +66,17 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+# BENCH is handed on: make bench BENCH="training sampling --quick"
+bench: install peers
+	$(BIN)/python -m benchmarks.bench $(BENCH)
+
+# What genbench is compared with, from PyPI, in an environment that knows nothing of genbench.
+peers: $(PEERS)/.installed
+
+$(PEERS)/.installed: constraints.txt benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --constraint constraints.txt --requirement benchmarks/peers/requirements.txt
+	touch $@
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
@@ -76,4 +86,4 @@ dist: install
 	for project in . $(FAMILIES); do $(BIN)/python -m build --wheel --no-isolation --outdir dist $$project || exit 1; done
 
 clean:
-	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(PEERS) dist build site .mypy_cache .ruff_cache .pytest_cache

@@ -106,13 +106,14 @@ def test_pictures_of_a_batch_do_not_mix():
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
 
 
-def test_group_norm_in_bfloat16_is_the_float32_norm_rounded():
-    norm = GroupNorm(4, 32)
+@pytest.mark.parametrize("groups", [2, 4])  # torch's own kernel, and the cast to float32
+def test_group_norm_in_bfloat16_is_the_float32_norm_rounded(groups):
+    norm = GroupNorm(groups, 32)
     x = torch.randn(2, 32, 6, 6).to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
         found = norm(x.bfloat16())
     assert found.dtype == torch.bfloat16
-    expected = torch.nn.functional.group_norm(x.bfloat16().float(), 4).bfloat16()
+    expected = torch.nn.functional.group_norm(x.bfloat16().float(), groups).bfloat16()
     torch.testing.assert_close(found, expected)
 
 

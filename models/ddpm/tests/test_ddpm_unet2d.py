@@ -7,10 +7,12 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from genbench_ddpm.configuration import DDPMSampleConfig, DDPMTrainConfig
 from genbench_ddpm.learner import DiffusionLearner
+from genbench_ddpm.networks.layers import GroupNorm
 from genbench_ddpm.networks.registry import build_network
 from genbench_ddpm.networks.unet2d import UNet2D
 from genbench_ddpm.recipes import DDPM_RECIPES
 from pydantic import ValidationError
+from torch import nn
 
 from genbench.api import Batch, ConfigError, DataInfo
 
@@ -33,6 +35,12 @@ def inputs(channels=1, n=3):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(n, channels, 8, 8, generator=generator)
     return x, torch.arange(n) * 30 / 100, (torch.rand(n, K, generator=generator) < 0.5).float()
+
+
+def test_its_norms_have_their_statistics_in_float32():
+    norms = [module for module in tiny().modules() if isinstance(module, nn.GroupNorm)]
+    assert len(norms) > 10
+    assert all(isinstance(norm, GroupNorm) for norm in norms)
 
 
 @pytest.mark.parametrize(

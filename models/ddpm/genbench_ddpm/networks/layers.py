@@ -9,16 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+QUICK_GROUP = 16
+"""Channels of a group from which on torch's kernel for bfloat16 on a CPU is the quicker one."""
+
 
 class GroupNorm(nn.GroupNorm):
-    """Group normalisation in float32, whose result has the input's type again.
+    """Group normalisation with statistics in float32, whose result has the input's type again.
 
-    On a CPU, normalising bfloat16 in place takes several times as long as the two casts and the float32 norm.
+    On a CPU, groups of few channels take several times as long in bfloat16 as the two casts and the float32 norm;
+    groups of `QUICK_GROUP` and more take half as long.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """[N, C, H, W] → the same."""
         with torch.autocast(input.device.type, enabled=False):
+            if input.device.type == "cpu" and self.num_channels >= QUICK_GROUP * self.num_groups:
+                return super().forward(input)
             return super().forward(input.float()).to(input.dtype)
 
 

@@ -10,6 +10,8 @@ import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
 
+from genbench_ddpm.networks.layers import GroupNorm
+
 UNet2DConditioning = Literal["none", "add", "adagn", "concat"]
 
 HEAD = 8
@@ -72,6 +74,9 @@ class UNet2D(nn.Module):
             class_embed_type="identity" if embedded else None,
             dropout=dropout,
         )
+        for module in self.model.modules():
+            if type(module) is nn.GroupNorm:
+                module.__class__ = GroupNorm  # the same parameters under the same names, another way to compute
         self.embed_conditions = nn.Linear(conditions, 4 * widths[0]) if embedded else None
 
     def forward(self, x: Tensor, time: Tensor, conditions: Tensor) -> Tensor:
