@@ -691,11 +691,15 @@ def new_sweep(
 
 
 @app.command()
-def sync(results: Results = Path("results"), quiet: Quiet = False) -> None:
+def sync(
+    again: Annotated[bool, typer.Option("--again", help="Also what was delivered and the server has lost.")] = False,
+    results: Results = Path("results"),
+    quiet: Quiet = False,
+) -> None:
     """Deliver runs that were kept in the results folder while the MLflow server was away."""
     from genbench.commands.sync import sync as deliver
 
-    deliver(results, quiet=quiet)
+    deliver(results, again=again, quiet=quiet)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from genbench.errors import DiskFull, GenbenchError, RunError
+from genbench.errors import DiskFull, GenbenchError, RunError, shortened
 from genbench.files import NO_SPACE
 from genbench.masking import mask_secrets
 
@@ -67,7 +67,4 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _complain(message: str) -> None:
-    line = " ".join(mask_secrets(message).split())
-    if len(line) > _LONGEST:  # a hostile name; what to do comes last
-        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
-    print(f"genbench: {line}", file=sys.stderr)
+    print(f"genbench: {shortened(mask_secrets(message), _LONGEST)}", file=sys.stderr)

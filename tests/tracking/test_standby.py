@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -72,7 +73,7 @@ def server(tmp_path: Path, empty_store: bytes, quick_store: None, monkeypatch: p
             return call
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(places, "MlflowClient", Client)
+    monkeypatch.setattr(mlflow, "MlflowClient", Client)
     monkeypatch.setattr(places, "urlsplit", lambda uri: _pretended(uri, server))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     return server
