@@ -43,7 +43,7 @@ class Pruned(RunError):  # noqa: N818 - the name of a state, not of a mistake
 
 
 def shortened(text: str, longest: int) -> str:
-    """``text`` in one line of about so many characters: whole words of its beginning and its end, where causes stand."""
+    """``text`` in one line of about so many characters: the beginning and the end, where causes stand, whole words."""
     line = " ".join(text.split())
     if len(line) <= longest:
         return line

@@ -184,26 +184,29 @@ class Place:
             raise
 
     def _open_experiment(self) -> str:
-        found = self._found_experiment()
-        if found is None:
-            from mlflow.exceptions import MlflowException
-
-            location = (self._results / "artifacts").as_uri() if self.local else None
-            try:
-                return str(self.client.create_experiment(EXPERIMENT, artifact_location=location, tags=_EXPERIMENT_TAGS))
-            except MlflowException:
-                found = self._found_experiment()  # another process may have been quicker
-                if found is None:
-                    raise
+        found = self._found_experiment() or self._new_experiment()
         if found.deleted:
             raise GenbenchError(
                 f"MLflow store {self.address}: its experiment {EXPERIMENT!r}, which has all runs, was deleted: "
                 f"`MLFLOW_TRACKING_URI={self.address} mlflow experiments restore --experiment-id {found.id}` "
                 "brings it back"
             )
-        if self.local and found.files != (location := (self._results / "artifacts").as_uri()):
-            _follow(self.file(self._results), found.files, location)
+        if self.local and found.files != (files := (self._results / "artifacts").as_uri()):
+            _follow(self.file(self._results), found.files, files)
         return found.id
+
+    def _new_experiment(self) -> Experiment:
+        from mlflow.exceptions import MlflowException
+
+        files = (self._results / "artifacts").as_uri() if self.local else None
+        try:
+            made = self.client.create_experiment(EXPERIMENT, artifact_location=files, tags=_EXPERIMENT_TAGS)
+        except MlflowException:
+            found = self._found_experiment()  # another process may have been quicker
+            if found is None:
+                raise
+            return found
+        return Experiment(str(made), deleted=False, files=files or "")
 
     def _found_experiment(self) -> Experiment | None:
         if self._database is not None:
@@ -212,7 +215,7 @@ class Place:
         found = self.client.get_experiment_by_name(EXPERIMENT)
         if found is None:
             return None
-        return Experiment(str(found.experiment_id), found.lifecycle_stage == "deleted", found.artifact_location)
+        return Experiment(str(found.experiment_id), found.lifecycle_stage == "deleted", found.artifact_location or "")
 
 
 def _look_at(path: Path) -> None:

@@ -1,7 +1,7 @@
 """Reading runs: what is asked of a store, and the answer, by MLflow or straight from a store's SQLite database.
 
-Importing MLflow takes seconds, and its database layer milliseconds a run. Listings and finished comparisons only look, so
-where the store is a file on this machine they read its tables, which MLflow has kept since its first versions.
+Importing MLflow takes seconds, and its database layer milliseconds a run. Listings and finished comparisons only look,
+so where the store is a file on this machine they read its tables, which MLflow has had since its first versions.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Wanted:
         parts, values = ["lifecycle_stage = 'active'"], []
         for key, value in self.tags.items():
             holds = "value = ?" if value is not None else "value != ''"
-            parts.append(f"run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND {holds})")
+            parts.append(f"run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND {holds})")  # noqa: S608 - our words
             values += [key] if value is None else [key, value]
         for column, wanted in (("status", self.status), ("name", self.name)):
             parts += [f"{column} = ?"] if wanted is not None else []
@@ -153,7 +153,7 @@ class Database:
 
 
 def _runs(database: sqlite3.Connection, condition: str, values: Sequence[Any], limit: int) -> list[StoredRun]:
-    """Runs with their tags and metrics, in three queries however many they are. ``condition`` has no stranger's text."""
+    """Runs with their tags and metrics, in three queries however many they are; ``condition`` is in our own words."""
     order = "ORDER BY start_time DESC, run_uuid LIMIT ?"
     chosen = f"FROM runs WHERE {condition} {order}"
     given = [*values, limit]

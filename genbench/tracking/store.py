@@ -237,9 +237,8 @@ class Store:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         reason = reason if isinstance(error, StoreAway) else f"MLflow store {self._away_address()}: {reason}"
         if self._main is not None or self._standby is None:
-            self._warn(
-                f"{shortened(reason, _REASON_LENGTH)}; runs are kept in {self._results} until `genbench sync` delivers them"
-            )
+            reason = shortened(reason, _REASON_LENGTH)
+            self._warn(f"{reason}; runs are kept in {self._results} until `genbench sync` delivers them")
         self._main, self._tried = None, time.monotonic()
 
     def _away_address(self) -> str:
