@@ -117,6 +117,10 @@ class Store:
             raise DataError(f"run {run_id[:8]} is {status}, so it has no record: run it again to finish it")
         with place.file_of(run, RESULT) as path:
             where = f"run {run_id[:8]}: {RESULT}"
+            if not path.is_file():
+                raise DataError(
+                    f"{where} is gone from {path.parent}: put it back, or delete the run in `genbench ui` and run again"
+                )
             try:
                 return check_record(read_json(path), where)
             except DataError as error:
