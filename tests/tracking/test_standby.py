@@ -199,6 +199,53 @@ def test_a_server_that_has_lost_the_run_gets_it_anew(
     assert server.curve(run.info.run_id, "train/loss") == [3, 4, 5]  # what the lost one had is lost with it
 
 
+def test_what_was_delivered_to_a_server_that_is_lost_is_listed_and_delivered_again(
+    server: Server, said: list[str], tmp_path: Path, empty_store: bytes
+) -> None:
+    server.off()
+    log = begin(Store(Path("results"), said.append))
+    train(log, 0)
+    train(log, 3)
+    finish(log, tmp_path)
+    server.on()
+    assert deliver(Path("results"), said.append).lost == 0
+    said.clear()
+    kept = log.id
+    assert len(Store(Path("results"), said.append).runs()) == 1
+    assert said == []
+
+    (tmp_path / "server.db").write_bytes(empty_store)  # another server at the same address
+    store = Store(Path("results"), said.append)
+    (run,) = store.runs()
+    assert (run.id, run.status) == (kept, "finished")
+    (warning,) = said
+    assert "1 run that was delivered" in warning
+    assert "genbench sync --again" in warning
+    found = store.find("hash-a")
+    assert found is not None
+    assert store.record(found) == RECORD
+
+    assert deliver(Path("results"), said.append).lost == 1
+    assert server.runs == []
+    assert deliver(Path("results"), said.append, again=True).runs == 1
+    check(server)
+    assert deliver(Path("results"), said.append, again=True).runs == 0
+    said.clear()
+    assert len(Store(Path("results"), said.append).runs()) == 1
+    assert said == []
+
+
+def test_what_was_deleted_on_the_server_stays_deleted(server: Server, said: list[str], tmp_path: Path) -> None:
+    server.off()
+    finish(begin(Store(Path("results"), said.append)), tmp_path)
+    server.on()
+    deliver(Path("results"), said.append)
+    (run,) = server.runs
+    MlflowClient(server.uri).delete_run(run.info.run_id)
+    assert Store(Path("results")).runs() == []
+    assert deliver(Path("results"), said.append, again=True).runs == 0
+
+
 def test_a_group_and_its_runs_are_delivered_together(server: Server, said: list[str], tmp_path: Path) -> None:
     store = Store(Path("results"), said.append)
     first = begin(store, "group, first half there")
