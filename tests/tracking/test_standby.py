@@ -282,6 +282,23 @@ def test_one_warning_and_one_attempt_while_the_server_is_away(
     assert [run.info.run_name for run in server.runs] == ["d"]
 
 
+def test_a_long_reason_keeps_its_cause_and_whole_words(server: Server, said: list[str], monkeypatch: Any) -> None:
+    words = [f"word{number:03}" for number in range(200)]
+
+    def refused() -> None:
+        raise MlflowException(f"API request failed: {' '.join(words)} Connection refused")
+
+    monkeypatch.setattr(server, "asked", refused)
+    Store(Path("results"), said.append)
+    (warning,) = said
+    reason, _, advice = warning.partition("; runs are kept")
+    assert "genbench sync" in advice
+    assert reason.endswith("Connection refused")
+    assert len(reason) < 420
+    known = {*words, "…", "API", "request", "failed:", "Connection", "refused"}
+    assert set(reason.split()[reason.split().index("API") :]) <= known
+
+
 def test_what_is_still_written_is_left_to_a_later_delivery(server: Server, said: list[str]) -> None:
     server.off()
     begin(Store(Path("results"), said.append))
