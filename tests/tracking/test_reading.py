@@ -6,6 +6,7 @@ import math
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
@@ -99,6 +100,35 @@ def test_tables_that_are_not_known_are_left_to_mlflow(place: Place, tmp_path: Pa
         Database(path).runs(place.experiment, Wanted(), 9)
     with pytest.raises(GenbenchError, match=r"mlflow\.db.*not_a_number|is_nan"):
         place.runs(Wanted(), 9)  # which does not know them, either
+
+
+def test_what_a_comparison_asks_takes_no_more_memory_among_many_runs(place: Place, tmp_path: Path) -> None:
+    def peak() -> int:
+        tracemalloc.start()
+        try:
+            store = Store(tmp_path)
+            found = store.find("hash-finished")
+            assert found is not None
+            assert store.record(found) == RECORD
+            assert len(store.runs(3)) == 3
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak()
+    few = peak()
+    with closing(sqlite3.connect(Place.file(tmp_path))) as database, database:
+        (model,) = database.execute("SELECT run_uuid FROM runs WHERE name = 'finished'").fetchone()
+        for table in ("runs", "tags", "latest_metrics"):
+            columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+            chosen = ", ".join("?" if column == "run_uuid" else f'"{column}"' for column in columns)
+            database.executemany(
+                f"INSERT INTO {table} SELECT {chosen} FROM {table} WHERE run_uuid = ?",
+                [(f"{number:032x}", model) for number in range(3000)],
+            )
+        database.execute("UPDATE tags SET value = run_uuid WHERE key = 'genbench.run' AND run_uuid != ?", [model])
+    assert len(Store(tmp_path).runs(5000)) == 3004
+    assert peak() < 1.5 * few
 
 
 def test_looking_needs_no_mlflow(place: Place, tmp_path: Path) -> None:
