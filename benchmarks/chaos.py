@@ -97,6 +97,8 @@ class Workplace:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+                if seconds is None:
+                    raise Violation(f"did not come to its end in {LONGEST:.0f} s") from None
             said.seek(0)
             text = said.read()
         if "Traceback" in text or "damaged" in text:
@@ -170,7 +172,11 @@ def torment(kind: str, kills: int, chance: random.Random, scratch: Path) -> Tall
     """Run a command to its end, then kill and resume it until there were so many kills and a last end."""
     tally, began = Tally(), time.monotonic()
     reference = Workplace(scratch / f"{kind}-uninterrupted", kind)
-    reference.run()
+    try:
+        reference.run()
+    except Violation as violation:
+        tally.violations.append(f"{kind}, uninterrupted: {violation}")
+        return tally
     life = time.monotonic() - began
     expected = reference.outcome()
     while tally.kills < kills and not tally.violations:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -691,11 +690,15 @@ def new_sweep(
 
 
 @app.command()
-def sync(results: Results = Path("results"), quiet: Quiet = False) -> None:
+def sync(
+    again: Annotated[bool, typer.Option("--again", help="Also what was delivered and the server has lost.")] = False,
+    results: Results = Path("results"),
+    quiet: Quiet = False,
+) -> None:
     """Deliver runs that were kept in the results folder while the MLflow server was away."""
     from genbench.commands.sync import sync as deliver
 
-    deliver(results, quiet=quiet)
+    deliver(results, again=again, quiet=quiet)
 
 
 @app.command()
@@ -712,15 +715,20 @@ def ui(
 
 def main() -> None:
     """Entry point: every error the user can act on is one line on stderr and an exit code, never a traceback."""
+    from genbench import streams
     from genbench.commands.exits import guarded
     from genbench.interruption import redeliver_interrupts
 
     redeliver_interrupts()
     os.environ["MPLBACKEND"] = "agg"  # figures become files, whatever the environment prefers
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names have letters that a terminal may not have
-    code = guarded(lambda: app(prog_name="genbench", standalone_mode=False))
+    streams.prepare()
+
+    def command() -> Any:
+        result = app(prog_name="genbench", standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written is an error, or nobody's loss, while somebody can still tell
+        return result
+
+    code = guarded(command)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is the interpreter's end, which would trace it
     sys.exit(code)
 

@@ -40,3 +40,12 @@ class Diverged(RunError):  # noqa: N818 - the name of a state, not of a mistake
 
 class Pruned(RunError):  # noqa: N818 - the name of a state, not of a mistake
     """A sweep gave the run up, because others had come further by then."""
+
+
+def shortened(text: str, longest: int) -> str:
+    """``text`` in one line of about so many characters: the beginning and the end, where causes stand, whole words."""
+    line = " ".join(text.split())
+    if len(line) <= longest:
+        return line
+    half = longest // 2
+    return f"{line[:half].rpartition(' ')[0] or line[:half]} … {line[-half:].partition(' ')[2] or line[-half:]}"

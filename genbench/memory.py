@@ -21,4 +21,4 @@ def keep_freed_memory() -> bool:
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return bool(mallopt) and all(mallopt(name, _KEPT) == 1 for name in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD))
+    return mallopt is not None and all(mallopt(name, _KEPT) == 1 for name in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD))

@@ -18,7 +18,6 @@ from typing import Any
 import psutil
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.hooks import RemovableHandle
 
 MEGABYTE = 1e6
@@ -149,6 +148,8 @@ def warm_up(device: torch.device) -> None:
 def counted_flop() -> Iterator[list[float]]:
     """Count the floating-point operations of the block's matrix products and convolutions into the yielded list."""
     result: list[float] = []
+    from torch.utils.flop_counter import FlopCounterMode  # imports Triton where it is installed
+
     counter = FlopCounterMode(display=False)
     counter.mod_tracker = _OneModule()  # type: ignore[assignment]
     with counter:

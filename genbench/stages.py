@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from genbench.errors import DataError
 from genbench.files import clear_os_errors, file_hash, read_json, remove_unfinished, write_json
+from genbench.hashing import content_hash
 
 StageName = Literal["train", "sample", "evaluate"]
 
@@ -29,8 +31,9 @@ class Outcome:
 class StageStore:
     """Keeps each stage's files in ``<root>/<stage>/<hash>/``; ``done.json`` is written last and says it is finished.
 
-    It lists the files with their sizes and SHA-256. Sizes are looked at whenever a stage is looked up, contents when a
-    stage is about to be built upon; a stage that is damaged counts as not done, so that it is computed again.
+    It lists the files with their sizes and SHA-256, and has a digest of its own content. Sizes and that digest are
+    looked at whenever a stage is looked up, contents when a stage is about to be built upon; a stage that is damaged
+    counts as not done, so that it is computed again.
     """
 
     def __init__(self, root: Path) -> None:
@@ -83,7 +86,8 @@ class StageStore:
                     damaged(f"{_damage(folder)}: computed again")
                     (folder / _DONE).unlink()
             record = compute(folder)
-            write_json(folder / _DONE, {"record": record, "files": _described(folder)})
+            content = json.loads(json.dumps({"record": record, "files": _described(folder)}))  # as it will be read
+            write_json(folder / _DONE, content | {"digest": content_hash(content)})
         finally:
             lock.release()
         return Outcome(folder, record, reused=False)
@@ -94,13 +98,18 @@ class StageStore:
 
 
 def _done(folder: Path) -> dict[str, Any] | None:
-    """What ``done.json`` says; None when it is missing or damaged."""
+    """What ``done.json`` says; None when it is missing, damaged or edited. Early versions wrote no digest."""
     try:
         done = read_json(folder / _DONE)
     except DataError:
         return None
-    known = isinstance(done, dict) and done.keys() == {"record", "files"} and isinstance(done["files"], dict)
-    return done if known and all(map(_is_noted, done["files"].values())) else None
+    if not isinstance(done, dict):
+        return None
+    digest = done.pop("digest", None)
+    if done.keys() != {"record", "files"} or digest not in (None, content_hash(done)):
+        return None
+    known = isinstance(done["files"], dict) and all(map(_is_noted, done["files"].values()))
+    return done if known else None
 
 
 def _is_noted(noted: Any) -> bool:

@@ -74,10 +74,15 @@ def run_comparison(
                 return None
             return compared.task.sheet(compared.samples, folder / "samples.png", title=table.title)
 
-        files = deliver(table, folder, stages=bench.runner.stages, record=bench.store.record, sheet=sheet)
+        new: list[Path] = []
+        files = deliver(
+            table, folder, stages=bench.runner.stages, record=bench.store.record, sheet=sheet, written=new.append
+        )
     print_comparison(table, files, output)
-    for path in files.values():
+    for path in new:
         bars.say(f"wrote {path}")
+    if not new:
+        bars.say(f"{folder} has the files of this comparison already")
     bars.say(f"runs are in {bench.store.address}; `genbench ui --results {results}` opens them")
     failed = sum(row.failed for row in table.rows)
     if failed:

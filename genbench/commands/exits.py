@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
 
-from genbench.errors import DiskFull, GenbenchError, RunError
+from genbench.errors import DiskFull, GenbenchError, RunError, shortened
 from genbench.files import NO_SPACE
 from genbench.masking import mask_secrets
+from genbench.streams import stdout_is_unread
 
 INTERRUPTED = 130
 _LONGEST = 2000
@@ -20,6 +22,11 @@ _ON_INTERRUPT = "interrupted; the same command again goes on where it stopped"
 
 def guarded(call: Callable[[], Any]) -> int:
     """Run a command; turn what it raises into one line on stderr and an exit code."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        _complain(f"the working directory cannot be used ({error.strerror}): change to one that exists")
+        return 2
     try:
         result = call()
     except GenbenchError as error:
@@ -36,20 +43,29 @@ def guarded(call: Callable[[], Any]) -> int:
     except MemoryError:
         _complain("out of memory: lower the batch size, or what else runs on this machine")
         return RunError.exit_code
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        if error.filename is None and error.errno in NO_SPACE:
-            return _output_is_full()
-        if error.filename is None:
-            raise
-        _complain(f"{os.fsdecode(error.filename)}: {error.strerror}: check the path")
-        return 2
+    except (OSError, SystemExit) as error:
+        return _of_the_system(error)
     if result == INTERRUPTED:  # typer's own answer to Ctrl-C
         _complain(_ON_INTERRUPT)
     return result if isinstance(result, int) else 0
+
+
+def _of_the_system(error: OSError | SystemExit) -> int:
+    """What the operating system refused; Typer and Rich make ends of pipes that break."""
+    if stdout_is_unread():
+        return 0
+    cause = error if isinstance(error, OSError) else error.__context__
+    if isinstance(cause, ConnectionError):
+        _complain(f"a connection to another process or a server broke ({cause.strerror or cause}): try again")
+        return RunError.exit_code
+    if isinstance(error, SystemExit):
+        raise error
+    if error.filename is None and error.errno in NO_SPACE:
+        return _output_is_full()
+    if error.filename is None:
+        raise error
+    _complain(f"{os.fsdecode(error.filename)}: {error.strerror}: check the path")
+    return 2
 
 
 def _output_is_full() -> int:
@@ -67,7 +83,4 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _complain(message: str) -> None:
-    line = " ".join(mask_secrets(message).split())
-    if len(line) > _LONGEST:  # a hostile name; what to do comes last
-        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
-    print(f"genbench: {line}", file=sys.stderr)
+    print(f"genbench: {shortened(mask_secrets(message), _LONGEST)}", file=sys.stderr)

@@ -38,7 +38,7 @@ def run_sweep(spec: SweepSpec, execution: Execution, *, results: Path, output: s
     with ProgressBars(quiet=quiet) as bars:
         swept = sweep(spec, execution, Workbench(results, bars), bars, command=command, progress=Progress(bars.say))
     _print(swept, output)
-    for path in swept.files.values():
+    for path in swept.new:
         bars.say(f"wrote {path}")
     bars.say(f"study {swept.study.name} is in {swept.study.address}; `genbench ui --results {results}` opens its runs")
     counted = count(swept.study)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from genbench import plugins
 from genbench.data.base import SPLITS, DataRequest, Dataset, ImageData, Progress, RawData, Split, UInt8Array
-from genbench.data.cache import load
+from genbench.data.cache import Warned, load
 from genbench.data.pictures import check_resolution
 from genbench.errors import ConfigError
 from genbench.hashing import content_hash
@@ -60,8 +60,12 @@ def parse_pair(name: str) -> tuple[str, str]:
     return source, target
 
 
-def load_pair(name: str, request: DataRequest, *, progress: Progress | None = None) -> DomainPair:
+def load_pair(
+    name: str, request: DataRequest, *, progress: Progress | None = None, warned: Warned | None = None
+) -> DomainPair:
     """Both data sets of ``source:target``, aligned, from the cache where they are there already.
+
+    ``progress`` and ``warned`` are as in `genbench.data.load`.
 
     Raises:
         PluginError: an unknown data set.
@@ -70,12 +74,14 @@ def load_pair(name: str, request: DataRequest, *, progress: Progress | None = No
     """
     datasets = [plugins.dataset(part) for part in parse_pair(name)]
     own = replace(request, resolution=None)
-    source, target = (load(dataset, own, progress=progress) for dataset in datasets)
+    source, target = (load(dataset, own, progress=progress, warned=warned) for dataset in datasets)
     check_classes(source, target)
     resolution = request.resolution or max(source.info.resolution, target.info.resolution)
     check_resolution(name, resolution, 8, 64)
     channels = max(source.info.channels, target.info.channels)
-    return DomainPair(*(aligned(data, resolution, channels, progress=progress) for data in (source, target)))
+    return DomainPair(
+        *(aligned(data, resolution, channels, progress=progress, warned=warned) for data in (source, target))
+    )
 
 
 def check_classes(source: ImageData, target: ImageData) -> None:
@@ -97,11 +103,19 @@ def check_classes(source: ImageData, target: ImageData) -> None:
             )
 
 
-def aligned(data: ImageData, resolution: int, channels: int, *, progress: Progress | None = None) -> ImageData:
+def aligned(
+    data: ImageData,
+    resolution: int,
+    channels: int,
+    *,
+    progress: Progress | None = None,
+    warned: Warned | None = None,
+) -> ImageData:
     """``data`` at another resolution and with at least as many channels; itself when nothing changes."""
     if (data.info.resolution, data.info.channels) == (resolution, channels):
         return data
-    changed = load(_Aligned(data, channels), DataRequest(resolution=resolution), progress=progress)
+    request = DataRequest(resolution=resolution)
+    changed = load(_Aligned(data, channels), request, progress=progress, warned=warned)
     return replace(changed, info=replace(changed.info, name=data.info.name))
 
 

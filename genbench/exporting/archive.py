@@ -106,7 +106,7 @@ def read_archive(folder: Path) -> Archived:
         DataError: when the file is missing, damaged or of another version, naming it and the entry that is wrong.
     """
     path = folder / ARCHIVE
-    content = read_json(path)
+    content = plain(read_json(path))  # text that is no Unicode, too, is shown
     if not isinstance(content, dict) or "schema" not in content:
         raise DataError(f"{path}: not a comparison that genbench wrote: compare again")
     if content["schema"] != ARCHIVE_SCHEMA:

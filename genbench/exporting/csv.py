@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from genbench.exporting.tidy import to_frame
 from genbench.tables import Comparison
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _WORDS = ("label", "family", "preset", "metric", "against", "selection", "marks", "budget")

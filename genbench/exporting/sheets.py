@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -180,6 +179,8 @@ def _save(sheet: Image.Image, path: Path) -> Path:
 @cache
 def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which comes with matplotlib."""
+    import matplotlib as mpl
+
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / name, size)
 

@@ -10,12 +10,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from genbench.exporting.layout import best
 from genbench.tables import SCHEMA, Cell, Column, Comparison, Row
+
+if TYPE_CHECKING:  # pandas takes a while to import, and comparisons that are done need none
+    import pandas as pd
 
 FIELDS = (
     "label",
@@ -60,6 +61,8 @@ def to_frame(comparison: Comparison) -> pd.DataFrame:
     ``difference`` to the row ``against`` has its own interval, and ``p_value`` is adjusted for all comparisons of the
     measure. ``pareto`` is true for rows on the front of the headline measure against sampling time.
     """
+    import pandas as pd
+
     lines = [
         _line(row, column, row.cells.get(column.key), comparison)
         for row in comparison.rows

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from io import BytesIO
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from genbench.exporting.csv import as_csv
 from genbench.exporting.tidy import plain, to_frame, unicode
 from genbench.tables import Comparison, Row
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ABOUT = ("label", "family", "preset", "selection", "budget", "seeds", "failed")
 
@@ -21,6 +22,8 @@ def to_wide(comparison: Comparison) -> pd.DataFrame:
     Numbers are neither rounded nor scaled; what was not measured is NaN. Units, identities and single seeds are in the
     tidy table.
     """
+    import pandas as pd
+
     keys = [column.key for column in comparison.columns]
     measures = [f"{key}{part}" for key in keys for part in ("", "_low", "_high")]
     frame = pd.DataFrame.from_records(

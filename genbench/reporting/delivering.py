@@ -32,6 +32,7 @@ def deliver(
     stages: StageStore,
     record: Callable[[str], Mapping[str, Any]],
     sheet: Callable[[], Path | None] = lambda: None,
+    written: Callable[[Path], None] = lambda _: None,
 ) -> dict[str, Path]:
     """Write a comparison's tables, figures and archive into ``folder``; the paths by name.
 
@@ -44,6 +45,7 @@ def deliver(
         stages: where its runs' stages are; what is not on this machine is not drawn.
         record: gives a run's record by its id.
         sheet: draws samples of all rows, if there are any.
+        written: told of each file that was written now, not found as it would be.
 
     Raises:
         DataError: when a record or a stage's file is damaged.
@@ -55,7 +57,10 @@ def deliver(
     samples = sheet()
     files = {"samples": samples} if samples else {}
     files |= write_tables(table, folder) | draw_figures(table, runs, stages, folder)
-    return files | {"comparison": write_archive(table, runs, folder, files)}
+    files |= {"comparison": write_archive(table, runs, folder, files)}
+    for path in files.values():
+        written(path)
+    return files
 
 
 def draw_figures(table: Comparison, runs: Sequence[KeptRun], stages: StageStore, folder: Path) -> dict[str, Path]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from genbench.errors import ConfigError, DataError
 from genbench.statistics.intervals import Interval, finite, standard_error, student, t_interval
@@ -166,4 +166,4 @@ def _p_value(mean: float, error: float, freedom: float) -> float:
     """Two-sided; without scatter every difference is alike: certainly zero, or certainly not."""
     if error == 0.0:
         return 1.0 if mean == 0.0 else 0.0
-    return float(2 * stats.t.sf(abs(mean) / error, freedom))
+    return float(2 * special.stdtr(freedom, -abs(mean) / error))

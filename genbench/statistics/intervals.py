@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from genbench.errors import ConfigError, DataError
 
@@ -118,7 +118,7 @@ def _studentised(drawn: Floats, mean: float, confidence: float) -> tuple[float, 
 def student(confidence: float, freedom: float) -> float:
     """The two-sided quantile t_{(1+confidence)/2, ν}; the normal one for infinite ν."""
     tail = (1 + confidence) / 2
-    return float(stats.norm.ppf(tail) if math.isinf(freedom) else stats.t.ppf(tail, freedom))
+    return float(special.ndtri(tail) if math.isinf(freedom) else special.stdtrit(freedom, tail))
 
 
 def standard_error(sample: Floats) -> float:

@@ -60,11 +60,12 @@ class Execution:
 
 @dataclass(frozen=True)
 class Swept:
-    """A sweep as far as it has come: its study, its table (None when no run finished) and the files written."""
+    """A sweep as far as it has come: its study, its table (None when no run finished), its files, and the new ones."""
 
     study: SweepStudy
     table: Comparison | None
     files: dict[str, Path]
+    new: list[Path]
 
 
 def storage_url(execution: Execution, results: Path) -> str:
@@ -244,20 +245,19 @@ def _written(study: SweepStudy, bench: Workbench, results: Path, command: str) -
     """Write tables, figures and the file of trials, and give them to the sweep's run in the store."""
     folder = results / study.name
     table = summarising.table(study, bench, command=command)
-    files: dict[str, Path] = {}
+    files = draw_sweep(study, table, folder)
+    new = list(files.values())
     if table is not None:
 
         def sheet() -> Path | None:
             return _sheet(study, bench, folder, title=table.title)
 
-        files |= draw_sweep(study, table, folder)
-        files |= deliver(table, folder, stages=bench.runner.stages, record=bench.store.record, sheet=sheet)
-    else:
-        files |= draw_sweep(study, None, folder)
+        stages, record = bench.runner.stages, bench.store.record
+        files |= deliver(table, folder, stages=stages, record=record, sheet=sheet, written=new.append)
     frame = study.study.trials_dataframe()
     files["trials"] = write_text(folder / "trials.csv", frame.to_csv(index=False, lineterminator="\n"))
     _close(study, bench, files)
-    return Swept(study, table, files)
+    return Swept(study, table, files, [*new, files["trials"]])
 
 
 def _sheet(study: SweepStudy, bench: Workbench, folder: Path, *, title: str) -> Path | None:

@@ -84,7 +84,8 @@ class Adaptation:
             observer.stage_started("data", total, "img")
             observer.stage_progress("data", done)
 
-        pair = load_pair(spec.name, data_request(spec, *parse_pair(spec.name)), progress=progress)
+        request = data_request(spec, *parse_pair(spec.name))
+        pair = load_pair(spec.name, request, progress=progress, warned=observer.warned)
         observer.stage_finished("data", reused=True)
         return cls(pair)
 

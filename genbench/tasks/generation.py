@@ -70,7 +70,7 @@ class Generation:
             observer.stage_started("data", total, "img")
             observer.stage_progress("data", done)
 
-        data = load(dataset, request, progress=progress)
+        data = load(dataset, request, progress=progress, warned=observer.warned)
         observer.stage_finished("data", reused=True)
 
         def training(role: str, done: int, total: int) -> None:  # noqa: ARG001

@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
-from typing import Any, Protocol
-
-from mlflow.entities import Metric, Param, RunTag
+from typing import TYPE_CHECKING, Any, Protocol
 
 from genbench.files import write_json
 from genbench.masking import mask_secrets
 from genbench.observing import Observer, Stage
 from genbench.tracking.places import Place
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
 
 Part = tuple[Sequence[int], Sequence[float], int]
 """A part of a curve: steps, values, and when they came (milliseconds)."""
@@ -75,6 +76,8 @@ class RunLog(Observer):
 
     def log_params(self) -> None:
         """Write the run's parameters."""
+        from mlflow.entities import Param
+
         entries = [Param(key, str(value)[:_PARAM_LENGTH]) for key, value in self.params.items()]
 
         def call() -> None:
@@ -100,6 +103,8 @@ class RunLog(Observer):
 
     def finish(self, record: Mapping[str, Any], scratch: Path, files: Sequence[tuple[str, Path]]) -> None:
         """Log the record's metrics and identities, the files with their artifact folders, and the end of the run."""
+        from mlflow.entities import Metric, RunTag
+
         now = int(time.time() * 1000)
         entries = record["metrics"]
         metrics = [Metric(metric_name(name), entry["value"], now, 0) for name, entry in entries.items()]
@@ -129,6 +134,8 @@ class RunLog(Observer):
         status: str = "finished",
     ) -> None:
         """End a group of runs with what came of it: ``status`` is finished, interrupted, failed or pruned."""
+        from mlflow.entities import Metric, RunTag
+
         now = int(time.time() * 1000)
         values = [Metric(metric_name(name), value, now, 0) for name, value in metrics.items()]
         tags = [RunTag(f"genbench.{key}", str(value)[:TAG_LENGTH]) for key, value in params.items()]
@@ -156,6 +163,8 @@ class RunLog(Observer):
         self.write(call)
 
     def _send(self) -> None:
+        from mlflow.entities import Metric
+
         began = time.monotonic()
         most = max(1, METRICS_A_BATCH // len(self._pending))
         metrics = [

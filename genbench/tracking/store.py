@@ -7,23 +7,20 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
-
-from genbench.errors import DataError, GenbenchError
+from genbench.errors import DataError, GenbenchError, shortened
 from genbench.files import read_json
 from genbench.masking import mask_secrets
 from genbench.processes import ProcessId
 from genbench.records import check_record
 from genbench.tracking.log import RESULT, TAG_LENGTH, RunLog, ended
 from genbench.tracking.places import Place, StoreAway
+from genbench.tracking.reading import StoredRun, Wanted
 
 AWAY_SECONDS = 300.0
 """How long a server that could not be reached is left alone before the next run tries it again."""
@@ -33,9 +30,14 @@ UNDELIVERED = "genbench.undelivered"
 """Tag of a run that stands in for one on a server: that server's address, until it is delivered."""
 DELIVERED = "genbench.delivered"
 """Tag of a run that was delivered: its id on the server."""
+DELIVERED_TO = "genbench.delivered_to"
+"""Tag of a run that was delivered: the address of that server."""
 CONTINUES = "genbench.continues"
 """Tag of a run that stands in for the rest of one that the server has the beginning of: its id there."""
 
+_ATTEMPTS = 1000
+"""Attempts at one run that are looked at; more of them are never alive."""
+_REASON_LENGTH = 400
 _ID = re.compile("[0-9a-f]{4,32}")
 
 
@@ -94,12 +96,10 @@ class Store:
 
     def find(self, run_hash: str) -> str | None:
         """The id of a finished run with this run hash, or None."""
-        wanted = f"tags.`genbench.run` = '{run_hash}' and attributes.status = 'FINISHED'"
+        wanted = Wanted({"genbench.run": run_hash}, status="FINISHED")
         for place in self._places():
-            with place.clear_errors():
-                runs = place.client.search_runs([place.experiment], wanted, max_results=1)
-            if runs:
-                return str(runs[0].info.run_id)
+            if found := place.runs(wanted, 1):
+                return found[0].id
         return None
 
     def record(self, run_id: str) -> dict[str, Any]:
@@ -109,17 +109,22 @@ class Store:
             DataError: when the run did not finish, or its record is damaged.
         """
         place, run_id = self._holding(run_id)
-        with place.clear_errors():
-            status = status_of(place.client.get_run(run_id))
-            if status != "finished":
-                raise DataError(f"run {run_id[:8]} is {status}, so it has no record: run it again to finish it")
-            with tempfile.TemporaryDirectory() as scratch:
-                path = Path(place.client.download_artifacts(run_id, RESULT, scratch))
-                where = f"run {run_id[:8]}: {RESULT}"
-                try:
-                    return check_record(read_json(path), where)
-                except DataError as error:
-                    raise DataError(str(error).replace(str(path), where)) from None
+        run = place.run(run_id)
+        if run is None:
+            raise DataError(f"no run {run_id[:8]} in {place.address}: `genbench ls runs` lists them")
+        status = status_of(run)
+        if status != "finished":
+            raise DataError(f"run {run_id[:8]} is {status}, so it has no record: run it again to finish it")
+        with place.file_of(run, RESULT) as path:
+            where = f"run {run_id[:8]}: {RESULT}"
+            if not path.is_file():
+                raise DataError(
+                    f"{where} is gone from {path.parent}: put it back, or delete the run in `genbench ui` and run again"
+                )
+            try:
+                return check_record(read_json(path), where)
+            except DataError as error:
+                raise DataError(str(error).replace(str(path), where)) from None
 
     def read_record(self, run_id: str) -> dict[str, Any] | None:
         """A finished run's record, or None when its files are gone (the results were moved, say)."""
@@ -134,19 +139,17 @@ class Store:
         Raises:
             DataError: when there is none, or the beginning fits several.
         """
-        found = self._search(wanted=f"attributes.run_id LIKE '{name}%'") if _ID.fullmatch(name) else []
+        found = self._search(Wanted(begins=name)) if _ID.fullmatch(name) else []
         if len(found) > 1:
             raise DataError(f"run {name!r} is ambiguous: it begins {len(found)} ids; give more digits")
-        quote = '"' if "'" in name else "'"
-        if not found and quote not in name:
-            found = self._search(wanted=f"attributes.run_name = {quote}{name}{quote}", limit=1)
+        found = found or self._search(Wanted(name=name), limit=1)
         if not found:
             raise DataError(f"no run {name!r} in {self.address}: `genbench ls runs` lists them")
-        return str(found[0].info.run_id)
+        return found[0].id
 
     def runs(self, limit: int = 1000) -> list[RunSummary]:
         """The latest runs, newest first."""
-        return [_summary(run) for run in self._search(limit)]
+        return [_summary(run) for run in self._search(Wanted(), limit)]
 
     def begin(
         self, *, name: str, tags: Mapping[str, str], params: Mapping[str, Any], parent: str | None = None
@@ -238,7 +241,8 @@ class Store:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         reason = reason if isinstance(error, StoreAway) else f"MLflow store {self._away_address()}: {reason}"
         if self._main is not None or self._standby is None:
-            self._warn(f"{reason[:400]}; runs are kept in {self._results} until `genbench sync` delivers them")
+            reason = shortened(reason, _REASON_LENGTH)
+            self._warn(f"{reason}; runs are kept in {self._results} until `genbench sync` delivers them")
         self._main, self._tried = None, time.monotonic()
 
     def _away_address(self) -> str:
@@ -265,33 +269,45 @@ class Store:
         main = self._reachable()
         if main is not None and main.local:
             return main, run_id
-        if Place.file(self._results).exists():
-            standby = self._standing_by()
-            try:
-                run = standby.client.get_run(run_id)
-            except MlflowException:
-                pass
-            else:
-                delivered = run.data.tags.get(DELIVERED)
-                return (main, delivered) if main is not None and delivered else (standby, run_id)
-        return self.server() if main is None else main, run_id
+        kept = self._standing_by().run(run_id) if Place.file(self._results).exists() else None
+        if kept is None:
+            return self.server() if main is None else main, run_id
+        delivered = kept.tags.get(DELIVERED)
+        if main is not None and delivered and main.run(delivered) is not None:
+            return main, delivered
+        return self._standing_by(), run_id
 
-    def _search(self, limit: int = 1000, wanted: str | None = None) -> list[Run]:
-        """Runs that satisfy a condition in MLflow's words, newest first."""
-        found: list[Run] = []
+    def _search(self, wanted: Wanted, limit: int = 1000) -> list[StoredRun]:
+        """Runs that satisfy a condition, newest first."""
+        wanted = replace(wanted, tags={**wanted.tags, "genbench.kind": "run"})
+        found: list[StoredRun] = []
         places = self._places()
         for place in places:
-            conditions = ["tags.`genbench.kind` = 'run'", *([wanted] if wanted else [])]
             if place is self._standby and len(places) > 1:
-                conditions.append(f"tags.`{UNDELIVERED}` != ''")
-            with place.clear_errors():
-                found += place.client.search_runs(
-                    [place.experiment],
-                    " and ".join(conditions),
-                    max_results=limit,
-                    order_by=["attributes.start_time DESC"],
-                )
-        return sorted(found, key=lambda run: -run.info.start_time)[:limit] if len(places) > 1 else found
+                found += self._kept_here(places[0], wanted, limit)
+            else:
+                found += place.runs(wanted, limit)
+        return sorted(found, key=lambda run: -run.started)[:limit] if len(places) > 1 else found
+
+    def _kept_here(self, server: Place, wanted: Wanted, limit: int) -> list[StoredRun]:
+        """Runs of the standby that the server has not got: those to be delivered, and those that it has lost since."""
+        standby = self._standing_by()
+        waiting = standby.runs(replace(wanted, tags={**wanted.tags, UNDELIVERED: None}), limit)
+        gone = lost(standby.runs(replace(wanted, tags={**wanted.tags, DELIVERED: None}), limit), server)
+        if gone:
+            runs = "1 run that was" if len(gone) == 1 else f"{len(gone)} runs that were"
+            self._warn(
+                f"{runs} delivered to {server.address} {'is' if len(gone) == 1 else 'are'} not there any more, and "
+                f"listed from {Place.file(self._results)}: `genbench sync --again` delivers anew"
+            )
+        return waiting + gone
+
+
+def lost(delivered: Sequence[StoredRun], server: Place) -> list[StoredRun]:
+    """Those of the runs that were delivered to this server which it does not know any more, not even as deleted."""
+    mine = [run for run in delivered if run.tags.get(DELIVERED_TO, server.address) == server.address]
+    there = server.known({run.tags[DELIVERED] for run in mine}) if mine else frozenset()
+    return [run for run in mine if run.tags[DELIVERED] not in there]
 
 
 def os_uri() -> str | None:
@@ -310,18 +326,16 @@ def git_commit() -> str | None:
     return f"{head}-dirty" if dirty else head
 
 
-def status_of(run: Run) -> str:
+def status_of(run: StoredRun) -> str:
     """Finished, failed, diverged, pruned, running or interrupted."""
-    status = run.data.tags.get(
-        "genbench.status", "running" if run.info.status == "RUNNING" else run.info.status.lower()
-    )
+    status = run.tags.get("genbench.status", "running" if run.status == "RUNNING" else run.status.lower())
     return "interrupted" if status == "running" and process_is_gone(run) else status
 
 
-def process_is_gone(run: Run) -> bool:
+def process_is_gone(run: StoredRun) -> bool:
     """Whether the process that wrote a run is known to be gone."""
     try:
-        return ProcessId(**json.loads(run.data.tags[PROCESS])).known_dead
+        return ProcessId(**json.loads(run.tags[PROCESS])).known_dead
     except (KeyError, TypeError, ValueError):
         return False
 
@@ -329,14 +343,13 @@ def process_is_gone(run: Run) -> bool:
 def _end_the_dead(place: Place, tags: Mapping[str, str]) -> None:
     """Mark earlier attempts at the same run as interrupted when their process is gone."""
     key = next((key for key in ("genbench.run", "genbench.trial") if key in tags), None)
-    if key is None or "'" in tags[key]:
+    if key is None:
         return
-    wanted = f"tags.`{key}` = '{tags[key]}' and attributes.status = 'RUNNING'"
-    for run in place.client.search_runs([place.experiment], wanted):
+    for run in place.runs(Wanted({key: tags[key]}, status="RUNNING"), _ATTEMPTS):
         if process_is_gone(run):
-            place.client.set_tag(run.info.run_id, "genbench.status", "interrupted")
-            place.client.set_tag(run.info.run_id, "genbench.reason", "its process was killed")
-            place.client.set_terminated(run.info.run_id, ended("interrupted"))
+            place.client.set_tag(run.id, "genbench.status", "interrupted")
+            place.client.set_tag(run.id, "genbench.reason", "its process was killed")
+            place.client.set_terminated(run.id, ended("interrupted"))
 
 
 def _say(text: str) -> None:
@@ -349,16 +362,15 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _summary(run: Run) -> RunSummary:
-    tags = run.data.tags
+def _summary(run: StoredRun) -> RunSummary:
     return RunSummary(
-        id=run.info.run_id,
-        name=run.info.run_name,
-        family=tags.get("genbench.family", ""),
-        dataset=tags.get("genbench.dataset", ""),
-        preset=tags.get("genbench.preset", ""),
+        id=run.id,
+        name=run.name,
+        family=run.tags.get("genbench.family", ""),
+        dataset=run.tags.get("genbench.dataset", ""),
+        preset=run.tags.get("genbench.preset", ""),
         status=status_of(run),
-        started=run.info.start_time / 1000,
-        metrics={k: v for k, v in run.data.metrics.items() if not k.startswith("train/")},
-        reason=tags.get("genbench.reason", ""),
+        started=run.started / 1000,
+        metrics={k: v for k, v in run.metrics.items() if not k.startswith("train/")},
+        reason=run.tags.get("genbench.reason", ""),
     )

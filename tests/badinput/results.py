@@ -76,7 +76,9 @@ CASES = [
         "/etc",
         "known:",
     ),
-    damaged("result.json that is gone", RECORD, lambda path: path.unlink(), ["sample", NAME], "result.json", "MLflow"),
+    damaged(
+        "result.json that is gone", RECORD, lambda path: path.unlink(), ["sample", NAME], "result.json", "put it back"
+    ),
     Case(
         "results: a store of something else",
         ["ls", "runs"],
@@ -84,6 +86,7 @@ CASES = [
         "is damaged or locked",
         {STORE: "diary " * 1000},
     ),
+    Case("results: an empty store", ["ls", "runs"], "mlflow.db", "put a copy back", {STORE: b""}),
     Case(
         "results: a store of zeros",
         ["ls", "runs"],

@@ -152,6 +152,21 @@ CASES = [
     diffusers("weights that are code", "safetensors", "ckpt/unet", bin=pickle.dumps(Bomb())),
     diffusers("weights cut short", "safetensors", "ckpt/unet", safetensors=safetensors(TENSOR, b"\0" * 8)),
     diffusers("other weights", "do not fit config.json", "ckpt/unet", safetensors=safetensors(TENSOR, b"\0" * 16)),
+    *(
+        diffusers(
+            f"weights in {what}",
+            advises,
+            "safetensors.index.json",
+            **{"safetensors.index.json": json.dumps(index).encode()},
+        )
+        for what, advises, index in (
+            ("another folder", "name files in", {"weight_map": {"a": "../../secret.safetensors"}}),
+            ("a place of its own", "name files in", {"weight_map": {"a": "/etc/passwd"}}),
+            ("a file that is code", "name files in", {"weight_map": {"a": "pytorch_model.bin"}}),
+            ("a number", "name files in", {"weight_map": {"a": 1}}),
+            ("a list", "expected an index", {"weight_map": ["a"]}),
+        )
+    ),
     diffusers(
         "blocks that are text",
         "safetensors",

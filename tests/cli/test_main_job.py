@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -51,9 +53,27 @@ def test_the_same_comparison_again_runs_nothing(cli: Cli) -> None:
     runs = json.loads(cli("ls", "runs", "--format", "json").out)
     second = compare(cli, "--format", "json")
     assert second.out == first.out
+    assert "wrote " in first.err
+    assert "wrote " not in second.err
+    assert "has the files of this comparison already" in second.err
     assert json.loads(cli("ls", "runs", "--format", "json").out) == runs
     assert len(runs) == 4
     assert {run["status"] for run in runs} == {"finished"}
+
+
+@pytest.mark.slow
+def test_a_finished_comparison_imports_nothing_that_only_a_new_one_needs(cli: Cli) -> None:
+    """Each of these takes a second or more."""
+    command = ["compare", "ddpm", *SMOKE, "--device", "cpu"]
+    assert cli(*command).code == 0
+    needless = ("mlflow", "sqlalchemy", "pandas", "scipy.stats", "matplotlib", "sklearn", "torchvision", "triton")
+    code = (
+        "import sys; from genbench.cli import app; "
+        f"app({command!r}, prog_name='genbench', standalone_mode=False); "
+        f"print([name for name in {needless!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("output", ["table", "csv", "md", "latex"])

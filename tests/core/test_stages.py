@@ -100,6 +100,42 @@ def test_a_stage_whose_files_are_damaged_is_computed_again(tmp_path: Path, damag
     assert (folder / "weights").read_text() == "0123456789"
 
 
+@pytest.mark.parametrize("edited", ["record", "files", "digest"])
+def test_an_edited_record_is_noticed_said_and_computed_again(tmp_path: Path, edited: str) -> None:
+    """Its files are whole, and yet it says other numbers than were measured."""
+    store, said = StageStore(tmp_path), []
+
+    def compute(folder: Path) -> dict[str, object]:
+        (folder / "weights").write_text("0123456789")
+        return {"accuracy": 0.1, "by size": {1: (0.5, 1e-300)}}
+
+    done = store.obtain("train", "abc", compute, waiting=quiet).folder / "done.json"
+    assert store.obtain("train", "abc", compute, waiting=quiet, damaged=said.append).reused
+    content = json.loads(done.read_text())
+    if edited == "record":
+        content["record"]["accuracy"] = 0.9
+    elif edited == "files":
+        content["files"].clear()
+    else:
+        content["digest"] = "0" * 16
+    done.write_text(json.dumps(content))
+    assert store.find("train", "abc") is None
+    again = store.obtain("train", "abc", compute, waiting=quiet, damaged=said.append)
+    assert (again.reused, again.record["accuracy"]) == (False, 0.1)
+    (line,) = said
+    assert str(done) in line
+    assert "computed again" in line
+
+
+def test_a_stage_of_an_early_version_is_reused(tmp_path: Path) -> None:
+    """It has no digest, and of its files the sizes."""
+    folder = tmp_path / "train" / "abc"
+    folder.mkdir(parents=True)
+    (folder / "weights").write_text("0123456789")
+    (folder / "done.json").write_text('{"record": {"n": 1}, "files": {"weights": 10}}')
+    assert StageStore(tmp_path).obtain("train", "abc", lambda _: {"n": 2}, waiting=quiet).record == {"n": 1}
+
+
 @pytest.mark.slow
 def test_two_commands_for_the_same_run_train_it_once(tmp_path: Path, shared_home: Path) -> None:
     """The second says that it waits, and ends with the same measures."""

@@ -161,18 +161,24 @@ def test_damaged_cache_is_rebuilt(genbench_home: Path, damage: Callable[[Path], 
     np.testing.assert_array_equal(again.splits["train"].images, raw(8).splits["train"].images)
 
 
-def test_verify_finds_a_changed_byte(genbench_home: Path) -> None:
-    dataset = Noise()
-    load(dataset, DataRequest(), verify=True)
-    path = max(cache_folder(genbench_home).glob("*.npy"), key=lambda file: file.stat().st_size)
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    load(dataset, DataRequest())
-    assert dataset.decoded == 1
-    data = load(dataset, DataRequest(), verify=True)
-    assert dataset.decoded == 2
-    np.testing.assert_array_equal(data.splits["train"].images, raw(8).splits["train"].images)
+def test_a_changed_bit_is_noticed_said_and_mended(genbench_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dataset, said = Noise(), []
+    for kind in ("images", "conditions"):
+        load(dataset, DataRequest(), warned=said.append)
+        assert said == []
+        path = next(cache_folder(genbench_home).glob(f"*-{kind}.npy"))
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        data = load(dataset, DataRequest(), warned=said.append if kind == "images" else None)
+        np.testing.assert_array_equal(data.splits["train"].images, raw(8).splits["train"].images)
+        np.testing.assert_array_equal(data.splits["train"].conditions, raw(8).splits["train"].conditions)
+        if kind == "images":
+            (line,) = said
+            assert str(cache_folder(genbench_home)) in line
+            said.clear()
+    assert dataset.decoded == 3
+    assert "damaged" in capsys.readouterr().err
 
 
 def load_in_process(log: Path, identities: Any) -> None:

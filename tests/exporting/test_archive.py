@@ -112,3 +112,16 @@ def test_files_are_finished_only_while_table_runs_and_files_are_the_same(tmp_pat
     drawn.write_text("drawn again")
     archive.write_text(archive.read_text().replace('"writer": "', '"writer": "0'))
     assert finished_files(table, runs, tmp_path) is None
+
+
+def test_text_that_is_no_unicode_is_spelt_out(tmp_path):
+    """JSON can say half a character, and undecodable bytes of a command line are such halves."""
+    path = write_archive(comparison(), [], tmp_path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["table"]["title"] = "digits \ud800"
+    content["table"]["notes"] = ["a \udcff"]
+    path.write_text(json.dumps(content))
+    table = read_archive(tmp_path).table
+    assert table.title == "digits \\ud800"
+    assert list(table.notes) == ["a \\udcff"]
+    assert table.title.encode()

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -72,7 +73,7 @@ def server(tmp_path: Path, empty_store: bytes, quick_store: None, monkeypatch: p
             return call
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(places, "MlflowClient", Client)
+    monkeypatch.setattr(mlflow, "MlflowClient", Client)
     monkeypatch.setattr(places, "urlsplit", lambda uri: _pretended(uri, server))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     return server
@@ -198,6 +199,53 @@ def test_a_server_that_has_lost_the_run_gets_it_anew(
     assert server.curve(run.info.run_id, "train/loss") == [3, 4, 5]  # what the lost one had is lost with it
 
 
+def test_what_was_delivered_to_a_server_that_is_lost_is_listed_and_delivered_again(
+    server: Server, said: list[str], tmp_path: Path, empty_store: bytes
+) -> None:
+    server.off()
+    log = begin(Store(Path("results"), said.append))
+    train(log, 0)
+    train(log, 3)
+    finish(log, tmp_path)
+    server.on()
+    assert deliver(Path("results"), said.append).lost == 0
+    said.clear()
+    kept = log.id
+    assert len(Store(Path("results"), said.append).runs()) == 1
+    assert said == []
+
+    (tmp_path / "server.db").write_bytes(empty_store)  # another server at the same address
+    store = Store(Path("results"), said.append)
+    (run,) = store.runs()
+    assert (run.id, run.status) == (kept, "finished")
+    (warning,) = said
+    assert "1 run that was delivered" in warning
+    assert "genbench sync --again" in warning
+    found = store.find("hash-a")
+    assert found is not None
+    assert store.record(found) == RECORD
+
+    assert deliver(Path("results"), said.append).lost == 1
+    assert server.runs == []
+    assert deliver(Path("results"), said.append, again=True).runs == 1
+    check(server)
+    assert deliver(Path("results"), said.append, again=True).runs == 0
+    said.clear()
+    assert len(Store(Path("results"), said.append).runs()) == 1
+    assert said == []
+
+
+def test_what_was_deleted_on_the_server_stays_deleted(server: Server, said: list[str], tmp_path: Path) -> None:
+    server.off()
+    finish(begin(Store(Path("results"), said.append)), tmp_path)
+    server.on()
+    deliver(Path("results"), said.append)
+    (run,) = server.runs
+    MlflowClient(server.uri).delete_run(run.info.run_id)
+    assert Store(Path("results")).runs() == []
+    assert deliver(Path("results"), said.append, again=True).runs == 0
+
+
 def test_a_group_and_its_runs_are_delivered_together(server: Server, said: list[str], tmp_path: Path) -> None:
     store = Store(Path("results"), said.append)
     first = begin(store, "group, first half there")
@@ -232,6 +280,23 @@ def test_one_warning_and_one_attempt_while_the_server_is_away(
     monkeypatch.setattr("genbench.tracking.store.AWAY_SECONDS", 0.0)
     begin(store, "d")
     assert [run.info.run_name for run in server.runs] == ["d"]
+
+
+def test_a_long_reason_keeps_its_cause_and_whole_words(server: Server, said: list[str], monkeypatch: Any) -> None:
+    words = [f"word{number:03}" for number in range(200)]
+
+    def refused() -> None:
+        raise MlflowException(f"API request failed: {' '.join(words)} Connection refused")
+
+    monkeypatch.setattr(server, "asked", refused)
+    Store(Path("results"), said.append)
+    (warning,) = said
+    reason, _, advice = warning.partition("; runs are kept")
+    assert "genbench sync" in advice
+    assert reason.endswith("Connection refused")
+    assert len(reason) < 420
+    known = {*words, "…", "API", "request", "failed:", "Connection", "refused"}
+    assert set(reason.split()[reason.split().index("API") :]) <= known
 
 
 def test_what_is_still_written_is_left_to_a_later_delivery(server: Server, said: list[str]) -> None:

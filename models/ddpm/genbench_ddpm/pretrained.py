@@ -80,6 +80,7 @@ def described(folder: Path) -> dict[str, Any]:
             f"{folder / SCHEDULER}: {scheduler.get('_class_name')!r} has another noise process than DDPM: "
             f"known are {', '.join(sorted(KNOWN_SCHEDULERS))}"
         )
+    _check_shards(folder / UNET.parent)
     names = {theirs: ours for ours, theirs in SCHEDULE_NAMES.items()}
     schedule = str(scheduler.get("beta_schedule", "linear"))
     if schedule not in names:
@@ -93,6 +94,17 @@ def described(folder: Path) -> dict[str, Any]:
     if unet.get("class_embed_type") is None and unet.get("num_class_embeds") is None:
         return {**found, "conditioning": "none"}
     return {**found, "conditioning": "add"}
+
+
+def _check_shards(unet: Path) -> None:
+    """Weights in several files have an index that names them: only files beside it, which are in the hash, are read."""
+    for index in sorted(unet.glob("*.index.json")):
+        shards = read_json(index).get("weight_map")
+        if not isinstance(shards, dict):
+            raise DataError(f"{index}: has no weight_map: expected an index as diffusers writes it")
+        for name in shards.values():
+            if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+                raise DataError(f"{index}: {name!r:.200} is no safetensors file beside it: name files in {unet}")
 
 
 def _noise_process(scheduler: dict[str, Any], schedule: str) -> dict[str, Any]:
