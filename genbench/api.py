@@ -248,11 +248,12 @@ class Learner(ABC):
     def load_extra_state(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - most learners have none
         """Take back what `extra_state` gave."""
 
-    def scored(self, scores: Mapping[str, float]) -> None:  # noqa: B027 - most learners have nothing to say to it
+    def scored(self, scores: Mapping[str, float], progress: float) -> None:  # noqa: B027 - most learners don't mind
         """Hear the scores on validation pictures that were just taken, ten times a training.
 
         Args:
             scores: those that are finite, by the names of their curves, e.g. ``"validation/loss"``.
+            progress: share of the budget that is spent; 1 the last time.
 
         Raises:
             Diverged: when they say that going on makes no sense.

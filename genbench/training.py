@@ -199,7 +199,7 @@ class Training:
         for name, value in scores.items():
             self.history.add(name, step, value)
             observer.scalars(name, [step], [value])
-        self.learner.scored(scores)
+        self.learner.scored(scores, progress)
         clock.start()
 
     def _interrupt(self, clock: Stopwatch, observer: Observer) -> None:

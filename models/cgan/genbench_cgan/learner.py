@@ -32,6 +32,7 @@ _NETWORKS: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {
     "resnet": (ResNetGenerator, ResNetDiscriminator),
 }
 _LOW_LOOKS = 2
+_NEVER_VARIED = -1
 """Collapse is when the diversity was too low so many times in a row."""
 
 
@@ -58,7 +59,7 @@ class CGANLearner(GenerativeLearner):
             self.averaging = Averaging(("generator",), decay=config.ema_decay, warmup=config.ema_warmup)
         self.adversarial = ADVERSARIAL[config.loss]
         self.steps = 0
-        self.low_looks = 0
+        self.low_looks = _NEVER_VARIED
 
     def step(self, batch: Batch, progress: float) -> Mapping[str, Tensor | float]:
         """One step of each network."""
@@ -71,13 +72,21 @@ class CGANLearner(GenerativeLearner):
         self.steps += 1
         return logged
 
-    def scored(self, scores: Mapping[str, float]) -> None:
-        """Raises `Diverged` when pictures made for one condition have twice in a row been next to the same."""
+    def scored(self, scores: Mapping[str, float], progress: float) -> None:
+        """Raises `Diverged` when pictures made for one condition are next to the same, and were not before.
+
+        That is said after two looks in a row, since a generator may recover, and at the end of training at once; then
+        also of one whose pictures have never differed. Earlier, that one may only be slow to start.
+        """
         diversity = scores.get("validation/diversity")
         if diversity is None:
             return
-        self.low_looks = self.low_looks + 1 if diversity < self.config.collapse_below else 0
-        if self.low_looks >= _LOW_LOOKS:
+        low = diversity < self.config.collapse_below
+        if not low:
+            self.low_looks = 0
+        elif self.low_looks != _NEVER_VARIED:
+            self.low_looks += 1
+        if self.low_looks >= _LOW_LOOKS or (low and progress >= 1):
             raise Diverged(
                 f"the generator collapsed: pictures made for one condition lie {diversity:.2%} as far apart as real "
                 f"ones at step {self.steps} (collapse_below = {self.config.collapse_below:.2%})"
@@ -90,7 +99,7 @@ class CGANLearner(GenerativeLearner):
         return images
 
     def extra_state(self) -> dict[str, Tensor]:
-        """The step counter, and how often in a row the diversity was too low."""
+        """The step counter, and how often in a row the diversity was too low since it first was not."""
         return {"steps": torch.tensor(self.steps), "low_looks": torch.tensor(self.low_looks)}
 
     def load_extra_state(self, state: Mapping[str, Tensor]) -> None:

@@ -133,7 +133,8 @@ class Adaptive(Schedule):
 
 
 def _number_is_constant(value: Any) -> Any:
-    return {"kind": "constant", "value": value} if isinstance(value, int | float) else value
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"kind": "constant", "value": value} if number else value
 
 
 LambdaSchedule = Annotated[

@@ -183,24 +183,39 @@ def test_restoring_continues_bit_for_bit() -> None:
         assert torch.equal(mine, theirs)
 
 
-def looks(game: CGANLearner, *diversities: float) -> None:
+def looks(game: CGANLearner, *diversities: float, progress: float = 0.5) -> None:
     for diversity in diversities:
-        game.scored({"validation/fid": 10.0, "validation/diversity": diversity})
+        game.scored({"validation/fid": 10.0, "validation/diversity": diversity}, progress)
 
 
 def test_a_collapsed_generator_is_reported_after_two_looks_in_a_row() -> None:
     game = learner()
-    looks(game, 0.01, 0.9, 0.01)  # each time it recovers
+    looks(game, 0.9, 0.01, 0.9, 0.01)  # each time it recovers
     resumed = learner()
     resumed.load_extra_state(game.extra_state())
     with pytest.raises(Diverged, match=r"collapsed.* 4.00% .*collapse_below = 5.00%"):
         looks(resumed, 0.04)
 
 
+def test_a_slow_start_is_no_collapse() -> None:
+    game = learner()
+    looks(game, 0.01, 0.02, 0.03, 0.2, 0.04)
+    with pytest.raises(Diverged, match="collapsed"):
+        looks(game, 0.04)
+
+
+@pytest.mark.parametrize("before", [(), (0.9,), (0.01, 0.01)])
+def test_at_the_end_of_training_one_look_is_enough(before: tuple[float, ...]) -> None:
+    game = learner()
+    looks(game, *before)
+    with pytest.raises(Diverged, match="collapsed"):
+        looks(game, 0.01, progress=1.0)
+
+
 def test_collapse_can_be_let_pass() -> None:
     game = learner(collapse_below=0.0)
-    looks(game, 0.0, 0.0, 0.0)
-    game.scored({"validation/fid": 10.0})  # data in which no condition has two pictures
+    looks(game, 0.0, 0.0, 0.0, progress=1.0)
+    game.scored({"validation/fid": 10.0}, 1.0)  # data in which no condition has two pictures
     assert game.low_looks == 0
 
 
