@@ -67,7 +67,7 @@ PRESETS = {
         train=_SMALL,
         at={
             28: {"budget": "250kimg", "train": {"batch_size": 64, "learning_rate_g": 5e-4, "learning_rate_d": 5e-4}},
-            32: {"budget": "1200kimg", "train": _SCENES},
+            32: {"budget": "1000kimg", "train": _SCENES},
             64: {"budget": "400kimg", "train": _SCENES},
         },
     ),
