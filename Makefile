@@ -45,6 +45,9 @@ demo: install
 	@echo "Tables: results/demo/table.csv, table.tex, table.md; pictures: results/demo/samples.png"
 	@echo "The MLflow UI with every run: $(BIN)/genbench ui"
 
+# The networks of the tests are too small for a second thread, and on a busy machine threads wait for one another.
+test test-all: export OMP_NUM_THREADS ?= 1
+
 test: install
 	$(BIN)/python -m pytest
 
