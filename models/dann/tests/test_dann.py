@@ -363,6 +363,15 @@ def test_a_step_descends_cross_entropy_of_the_source_less_weighted_information_o
     assert "target_information" in scalars
 
 
+@pytest.mark.parametrize("family", [DANN, CDAN])
+def test_tables_say_where_the_targets_information_is_trained_for(family: type):
+    plain, informed = family.TrainConfig(), family.TrainConfig(target_information=0.5)
+    assert list(family().remarks(plain)) == []
+    (said,) = family().remarks(informed)
+    assert "mutual information" in said
+    assert "0.5" in said
+
+
 def test_the_weight_of_information_rises_from_zero_as_lambda_does():
     """At progress 0 a step is the same with and without it; later it is not."""
 
@@ -381,8 +390,9 @@ def test_families_are_complete(family: type):
     made = family()
     assert {"smoke", "quick", "standard"} <= set(made.presets)
     for preset in made.presets.values():
-        config = made.TrainConfig(**preset.train)
         for resolution in (16, 28, 32):
+            larger = preset.at.get(28, {}).get("train", {}) if resolution >= 28 else {}
+            config = made.TrainConfig(**{**preset.train, **larger})
             info = DataInfo("a:b", resolution, 3, tuple("0123456789"), True, 100)
             learner = made.learner(config, info)
             for network in learner.networks.values():
@@ -410,6 +420,20 @@ def test_a_batch_of_one_cannot_be_normalised():
 def test_sets_of_objects_are_refused():
     with pytest.raises(ConfigError, match="class labels"):
         SourceOnly().learner(SupervisedConfig(), DataInfo("a:b", 16, 3, ("x", "y"), False, 10))
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard"])
+def test_families_of_a_comparison_differ_in_what_adaptation_adds_alone(preset: str):
+    """Network, normalisation, augmentation, optimiser, average and budget are the same, at every size."""
+    added = set(CDANConfig.model_fields) - set(SupervisedConfig.model_fields)
+    for at in (0, 28):
+        found = []
+        for family in (SourceOnly, DANN, CDAN, TargetOnly):
+            made = family.presets[preset]
+            larger = made.at[at] if at else {}
+            train = {**made.train, **larger.get("train", {})}
+            found.append((larger.get("budget", made.budget), {k: v for k, v in train.items() if k not in added}))
+        assert all(settings == found[0] for settings in found)
 
 
 def test_recipe_e3_has_the_reports_numbers():
