@@ -7,14 +7,18 @@ Trains each candidate on repetitions that no published table uses, and scores it
   score of ``--selection unsupervised``;
 * ``ami``: how well the target's predicted classes agree with k-means clusters of the features (ClassAMI; K. Musgrave et
   al., arXiv:2208.07360), adjusted for chance;
+* ``agreement``: the share of those pictures that two repetitions put into the same class. Clusters that have another
+  class's name look perfect to the scores above, but have it in one repetition and not in the other (after Y. Jiang et
+  al., *Assessing generalization of SGD via disagreement*, ICLR 2022). All in one class agree, too: read it beside
+  ``im``. Needs ``--repetitions 2``;
 * ``source``: accuracy on the source's validation pictures. With ``normalize = "domain"`` they are normalised by the
   target's statistics, so that it is no guide between normalisations.
 
-The rule: the highest mean of ``im`` and ``ami`` over pairs and repetitions. ``ami`` counts as much, because
-``target_information`` trains for ``im`` itself. Needs no particular machine; uses one thread.
+Presets were chosen by the highest mean of ``im`` and ``ami`` over pairs and repetitions; the family card says what that
+overlooked. Needs no particular machine; uses one thread.
 
     python benchmarks/adaptation_choices.py --pairs mnist-m:usps mnist:mnist-m --data-root DATA --budget 100kimg \
-        --candidate "lambda_max=1.0" --candidate "lambda_max=2.0; zoom=0.0"
+        --repetitions 2 --candidate "lambda_max=1.0" --candidate "lambda_max=2.0; zoom=0.0"
 """
 
 from __future__ import annotations

@@ -52,10 +52,7 @@ class AdversarialConfig(SupervisedConfig):
     target_information: float = Field(
         0.0,
         ge=0,
-        description="what the weight of the target's mutual information rises to; 0: left out",
-    )
-    information_start: float = Field(
-        0.5, ge=0, lt=1, description="progress from which that weight rises, linearly until the end"
+        description="what the weight of the target's mutual information rises to, in step with λ; 0: left out",
     )
 
 

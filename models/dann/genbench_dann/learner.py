@@ -15,7 +15,7 @@ from genbench_dann.health import DomainHealth
 from genbench_dann.information import mutual_information
 from genbench_dann.networks import build_extractor, feature_size, mlp, set_domains
 from genbench_dann.reversal import reverse_gradient
-from genbench_dann.schedules import adaptation_factor, learning_rate_factor, ramp
+from genbench_dann.schedules import adaptation_factor, learning_rate_factor
 
 __all__ = ["CDANLearner", "DANNLearner", "SupervisedLearner"]
 
@@ -136,7 +136,7 @@ class DANNLearner(SupervisedLearner):
         loss = loss_class + loss_domain
         further: dict[str, Tensor | float] = {}
         if self.config.target_information:
-            weight = self.config.target_information * ramp(progress, start=self.config.information_start)
+            weight = adaptation_factor(progress, gamma=self.config.gamma, maximum=self.config.target_information)
             information = mutual_information(self.classifier(target))
             loss = loss - weight * information
             further["target_information"] = information.detach()

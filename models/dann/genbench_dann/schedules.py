@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["adaptation_factor", "learning_rate_factor", "ramp"]
+__all__ = ["adaptation_factor", "learning_rate_factor"]
 
 
 def adaptation_factor(progress: float, *, gamma: float = 10.0, maximum: float = 1.0) -> float:
@@ -21,8 +21,3 @@ def adaptation_factor(progress: float, *, gamma: float = 10.0, maximum: float = 
 def learning_rate_factor(progress: float, *, alpha: float = 10.0, beta: float = 0.75) -> float:
     """μ_p / μ₀ = 1 / (1 + αp)^β: 1 at the start."""
     return float((1.0 + alpha * progress) ** -beta)
-
-
-def ramp(progress: float, *, start: float) -> float:
-    """0 up to ``start`` in [0, 1), from there linearly to 1 at the end."""
-    return max(0.0, (progress - start) / (1.0 - start))
