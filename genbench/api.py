@@ -32,7 +32,7 @@ and hold it to this contract with ``genbench check my-family``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -366,6 +366,13 @@ class Family(ABC):
         Its hash then becomes part of the stage's, and `learner` is given it.
         """
         return False
+
+    def remarks(self, config: Any) -> Sequence[str]:  # noqa: ARG002
+        """What a reader of a table must know of a row trained with this `TrainConfig`, each a few words; often nothing.
+
+        For what the family's name does not promise, such as a loss that the method's authors do not have.
+        """
+        return ()
 
     @abstractmethod
     def learner(self, config: Any, data: DataInfo, *, guide: nn.Module | None = None) -> Learner:

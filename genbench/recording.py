@@ -65,7 +65,7 @@ def marks(plan: Plan) -> list[str]:
         "evaluator-guided": needs(resolved.sample),
         "selected by target labels (oracle)": plan.spec.selection == "oracle",
     }
-    return [remark for remark, applies in remarks.items() if applies]
+    return [*(remark for remark, applies in remarks.items() if applies), *resolved.family.remarks(resolved.train)]
 
 
 def _selection(plan: Plan, train: dict[str, Any]) -> dict[str, Any]:

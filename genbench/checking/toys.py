@@ -13,6 +13,8 @@ from genbench.hashing import derive_seed
 OBJECTS = ("upper left", "upper right", "lower left", "lower right")
 DARK, LIGHT = -0.8, 0.8
 NOISE = 0.05
+STRIPES = 1.0
+"""How far, at most, stripes of the target lie above and below its own brightness."""
 SIZE = 256
 
 
@@ -22,7 +24,8 @@ class ToySet:
     Args:
         resolution, channels: of the pictures.
         exclusive: True for exactly one lit quadrant a picture, False for any set of them.
-        adaptation: True describes the data as a source and a target; the target is paler and noisier.
+        adaptation: True describes the data as a source and a target; the target is paler, noisier and striped, more or
+            less so from picture to picture. (Standardised pictures and domains hide paleness.)
     """
 
     def __init__(
@@ -37,7 +40,9 @@ class ToySet:
         else:
             self.conditions = torch.randint(2, (SIZE, len(OBJECTS)), generator=generator).float()
         self.images = self._with_noise(self.clean(self.conditions), NOISE, generator)
-        self.target_images = self._with_noise(0.5 * self.clean(self.conditions) + 0.3, 2 * NOISE, generator)
+        pale = 0.5 * self.clean(self.conditions) + 0.3
+        strength = STRIPES * torch.rand(SIZE, 1, 1, 1, generator=generator)
+        self.target_images = self._with_noise(pale + strength * stripes(resolution), 2 * NOISE, generator)
 
     def clean(self, conditions: Tensor) -> Tensor:
         """The pictures of ``conditions`` [N, K] without noise, [N, C, H, W] in [-1, 1]."""
@@ -73,6 +78,12 @@ class ToyGuide(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits [N, K] of images [N, C, H, W]; differentiable."""
         return self.SHARPNESS * torch.einsum("nhw,khw->nk", images.mean(dim=1), self.masks)
+
+
+def stripes(resolution: int) -> Tensor:
+    """Columns [H, W] in {-1, 1}, two pixels wide each."""
+    columns = torch.arange(resolution) // 2 % 2
+    return (2.0 * columns - 1.0).repeat(resolution, 1)
 
 
 def quadrants(resolution: int) -> Tensor:

@@ -7,14 +7,16 @@ import torch
 from PIL import Image
 
 from genbench.api import AdaptationBatch
+from genbench.checking.subject import CutShort
 from genbench.data import PairBatches
 from genbench.errors import ConfigError, DataError, RunError
 from genbench.observing import Observer
 from genbench.planning import Plan, plan
-from genbench.running import Runner
+from genbench.running import Runner, build_learner
 from genbench.specs import DataSpec, EvaluationSpec, RunSpec
 from genbench.tasks.adaptation import Adaptation
 from genbench.tasks.domains import CLASS_COLOURS, Embedded, centre, class_marker, draw_domains, proxy_a_distance, tsne
+from genbench.training import Training
 
 pytestmark = pytest.mark.usefixtures("genbench_home")
 CPU = torch.device("cpu")
@@ -67,6 +69,49 @@ def test_target_conditions_never_reach_the_batches(monkeypatch: pytest.MonkeyPat
     after = batch_of(task)
     for name in ("source_images", "source_labels", "target_images"):
         assert torch.equal(getattr(before, name), getattr(after, name))
+
+
+AVERAGED = {"width": 4, "batch_size": 16, "optimizer": "adam", "normalize": "domain", "shift": 1, "ema_decay": 0.9}
+
+
+def weights(
+    task: Adaptation, family: str, settings: dict[str, object], *stops: int, path: Path
+) -> dict[str, torch.Tensor]:
+    """What is measured after training that was cut off and resumed at each of the numbers of steps but the last."""
+    made = planned(task, family, train=AVERAGED | settings)
+    for steps in stops:
+        training = Training(
+            build_learner(made),
+            task.batches(batch_size=16, seed=made.seed, device=CPU, augment="none"),
+            batch_size=16,
+            budget=CutShort("steps", 12, stop=steps),
+            seed=made.seed,
+            device=CPU,
+            precision="float32",
+            checkpoint=path,
+        )
+        training.run()
+    with training.applied():
+        networks = training.learner.networks
+        return {f"{name}/{k}": v.clone() for name, net in networks.items() for k, v in net.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("family", "settings"),
+    [("source-only", {}), ("dann", {"target_information": 1.0}), ("cdan", {"target_information": 1.0})],
+)
+def test_averaged_weights_are_resumed_exactly_and_no_target_label_reaches_them(
+    family: str, settings: dict[str, object], tmp_path: Path
+):
+    task = opened()
+    whole = weights(task, family, settings, 12, path=tmp_path / "whole")
+    resumed = weights(task, family, settings, 5, 12, path=tmp_path / "resumed")
+    for split in task.pair.target.splits.values():
+        object.__setattr__(split, "conditions", np.roll(split.conditions, 1, axis=1))
+    mislabelled = weights(task, family, settings, 12, path=tmp_path / "mislabelled")
+    for key, value in whole.items():
+        assert torch.equal(value, resumed[key]), key
+        assert torch.equal(value, mislabelled[key]), key
 
 
 def test_the_oracle_trains_on_the_targets_own_labels_under_another_identity():

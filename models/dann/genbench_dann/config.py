@@ -49,6 +49,11 @@ class AdversarialConfig(SupervisedConfig):
         ge=0,
         description="what λ rises to; 2 is the paper's sum over domains; with 0 nobody hears the domain classifier",
     )
+    target_information: float = Field(
+        0.0,
+        ge=0,
+        description="what the weight of the target's mutual information rises to, in step with λ; 0: left out",
+    )
 
 
 class CDANConfig(AdversarialConfig):

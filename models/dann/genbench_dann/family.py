@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import nn
@@ -49,6 +50,10 @@ class DANN(Family):
     TrainConfig = AdversarialConfig
     presets = DANN_PRESETS
 
+    def remarks(self, config: AdversarialConfig) -> Sequence[str]:
+        """That the target's information is trained for, which is not part of the method, where it is."""
+        return _remarks(config)
+
     def learner(self, config: AdversarialConfig, data: DataInfo, *, guide: nn.Module | None = None) -> DANNLearner:  # noqa: ARG002
         """Networks for pictures of at least 16×16. Raises `ConfigError` for smaller ones."""
         return DANNLearner(config, data)
@@ -63,6 +68,17 @@ class CDAN(Family):
     TrainConfig = CDANConfig
     presets = CDAN_PRESETS
 
+    def remarks(self, config: CDANConfig) -> Sequence[str]:
+        """As `DANN.remarks`."""
+        return _remarks(config)
+
     def learner(self, config: CDANConfig, data: DataInfo, *, guide: nn.Module | None = None) -> CDANLearner:  # noqa: ARG002
         """Networks for pictures of at least 16×16. Raises `ConfigError` for smaller ones."""
         return CDANLearner(config, data)
+
+
+def _remarks(config: AdversarialConfig) -> Sequence[str]:
+    weight = config.target_information
+    return (
+        [f"also raises the mutual information of its predictions on the target (weight {weight:g})"] if weight else []
+    )

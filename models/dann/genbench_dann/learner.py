@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -10,13 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genbench.api import AdaptationBatch, AdaptationLearner, Averaging, ConfigError, DataInfo
+from genbench_dann.augmentation import random_shift, random_zoom
 from genbench_dann.config import AdversarialConfig, CDANConfig, SupervisedConfig
 from genbench_dann.health import DomainHealth
+from genbench_dann.information import mutual_information
 from genbench_dann.networks import build_extractor, feature_size, mlp, set_domains
 from genbench_dann.reversal import reverse_gradient
 from genbench_dann.schedules import adaptation_factor, learning_rate_factor
 
-__all__ = ["CDANLearner", "DANNLearner", "SupervisedLearner", "random_shift", "random_zoom"]
+__all__ = ["CDANLearner", "DANNLearner", "SupervisedLearner"]
 
 Scalars = dict[str, Tensor | float]
 
@@ -101,7 +102,8 @@ class DANNLearner(SupervisedLearner):
     """Domain-adversarial training of neural networks (Y. Ganin et al., JMLR 2016, equation 9 and algorithm 1).
 
     With features f, label classifier y and domain classifier d, a step descends
-    CE(y(f(x_s)), labels) + ½·[BCE(d(R_λ f(x_s)), 0) + BCE(d(R_λ f(x_t)), 1)].
+    CE(y(f(x_s)), labels) + ½·[BCE(d(R_λ f(x_s)), 0) + BCE(d(R_λ f(x_t)), 1)], less, where ``target_information`` is
+    set, that times λ_p/λ_max times the `mutual_information` of the target's pictures and predictions.
     """
 
     config: AdversarialConfig
@@ -131,17 +133,25 @@ class DANNLearner(SupervisedLearner):
         logits = self.classifier(source)
         loss_class = F.cross_entropy(logits, batch.source_labels)
         loss_domain, scores = self._domain_loss(source, target, logits, strength)
-        self._descend(loss_class + loss_domain)
+        loss = loss_class + loss_domain
+        further: dict[str, Tensor | float] = {}
+        if self.config.target_information:
+            weight = adaptation_factor(progress, gamma=self.config.gamma, maximum=self.config.target_information)
+            information = mutual_information(self.classifier(target))
+            loss = loss - weight * information
+            further["target_information"] = information.detach()
+        self._descend(loss)
         labels = _is_target(len(source), len(target), scores)
         self.health.look(scores, labels, strength)
         return {
-            "loss": (loss_class + loss_domain).detach(),
+            "loss": loss.detach(),
             "loss_class": loss_class.detach(),
             "loss_domain": loss_domain.detach(),
             "class_accuracy": (logits.detach().argmax(1) == batch.source_labels).float().mean(),
             "domain_accuracy": ((scores > 0) == labels.bool()).float().mean(),
             "lambda": strength,
             "lr": rate,
+            **further,
         }
 
     def extra_state(self) -> dict[str, Tensor]:
@@ -198,30 +208,6 @@ class CDANLearner(DANNLearner):
         entropy = -(probabilities * probabilities.clamp_min(1e-12).log()).sum(1)
         raw = 1 + torch.exp(-entropy)
         return torch.cat([part / part.mean() for part in (raw[:sources], raw[sources:])])
-
-
-def random_shift(images: Tensor, most: int) -> Tensor:
-    """Move each picture [N, C, H, W] by up to ``most`` pixels along each axis, repeating its border."""
-    n, _, height, width = images.shape
-    padded = F.pad(images, (most,) * 4, mode="replicate")
-    dy, dx = torch.randint(2 * most + 1, (2, n, 1), device=images.device)
-    rows = dy + torch.arange(height, device=images.device)
-    columns = dx + torch.arange(width, device=images.device)
-    which = torch.arange(n, device=images.device)[:, None, None]
-    return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-
-
-def random_zoom(images: Tensor, most: float) -> Tensor:
-    """Enlarge or reduce each picture [N, C, H, W] about its centre, bilinearly, repeating its border.
-
-    Factors are e^u with u uniform in [-log(1 + most), log(1 + most)].
-    """
-    n = len(images)
-    factors = ((2 * torch.rand(n, device=images.device) - 1) * math.log1p(most)).exp()
-    places = torch.zeros(n, 2, 3, device=images.device)
-    places[:, 0, 0] = places[:, 1, 1] = 1 / factors
-    grid = F.affine_grid(places, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _is_target(sources: int, targets: int, like: Tensor) -> Tensor:

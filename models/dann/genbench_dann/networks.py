@@ -86,7 +86,7 @@ class LeNet(nn.Sequential):
         for inputs, outputs in ((channels, width), (width, width * 3 // 2)):
             layers.append(nn.Conv2d(inputs, outputs, 5, padding=padding, bias=normalize == "none"))
             layers += _norm(normalize, outputs)
-            layers += [nn.ReLU(), nn.MaxPool2d(2)]
+            layers += [nn.MaxPool2d(2), nn.ReLU()]  # in this order the same numbers, with a quarter of the work
         super().__init__(*layers, nn.Flatten())
 
 

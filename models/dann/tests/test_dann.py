@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 from genbench_dann import CDAN, DANN, SourceOnly, TargetOnly
+from genbench_dann.augmentation import random_shift, random_zoom
 from genbench_dann.config import AdversarialConfig, CDANConfig, SupervisedConfig
-from genbench_dann.learner import CDANLearner, DANNLearner, SupervisedLearner, random_shift, random_zoom
+from genbench_dann.information import mutual_information
+from genbench_dann.learner import CDANLearner, DANNLearner, SupervisedLearner
 from genbench_dann.networks import EXTRACTORS, DomainBatchNorm, Standardize, build_extractor, feature_size, set_domains
 from genbench_dann.reversal import reverse_gradient
 from genbench_dann.schedules import adaptation_factor, learning_rate_factor
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from genbench.api import AdaptationBatch, ConfigError, DataInfo, Diverged
 
@@ -316,13 +319,80 @@ def test_entropy_weights_have_mean_one_in_each_domain_and_prefer_the_sure():
     assert float(weights[0] / weights[1]) == pytest.approx(2.0 / 1.1, rel=1e-4)
 
 
+# ------------------------------------------------------------------------------------------- the target's information
+
+
+def test_information_is_the_mean_divergence_from_the_mean_prediction():
+    """I = mean KL(p_i, mean p): at least 0, at most the logarithm of the number of classes, and blind to order."""
+    logits = 3 * torch.randn(64, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    p = logits.softmax(1)
+    divergence = (p * (p / p.mean(0)).log()).sum(1).mean()
+    found = mutual_information(logits)
+    assert found.item() == pytest.approx(divergence.item(), abs=1e-12)
+    assert 0 < found < math.log(10)
+    assert mutual_information(logits[torch.randperm(64)][:, torch.randperm(10)]).item() == pytest.approx(found.item())
+
+
+def test_information_has_its_ends_where_predictions_say_nothing_and_where_they_say_all():
+    certain = 200 * torch.eye(10)
+    assert mutual_information(certain).item() == pytest.approx(math.log(10))
+    assert mutual_information(certain[:1].repeat(20, 1)).item() == pytest.approx(0, abs=1e-6), "all in one class"
+    assert mutual_information(torch.zeros(20, 10)).item() == pytest.approx(0, abs=1e-6), "all undecided"
+
+
+def test_certain_predictions_have_finite_gradients():
+    logits = torch.tensor([[1e4, 0.0, -1e4], [1e4, 0.0, 0.0]], requires_grad=True)
+    mutual_information(logits).backward()
+    assert logits.grad is not None
+    assert bool(logits.grad.isfinite().all())
+
+
+@pytest.mark.parametrize(("kind", "config"), [(DANNLearner, AdversarialConfig), (CDANLearner, CDANConfig)])
+def test_a_step_descends_cross_entropy_of_the_source_less_weighted_information_of_the_target(kind: type, config: type):
+    learner = kind(config(**SMALL, target_information=0.7), INFO)
+    given, progress = batch(), 0.1
+    loss = F.cross_entropy(learner.classify(given.source_images), given.source_labels)
+    weight = adaptation_factor(progress, maximum=0.7)
+    loss = loss - weight * mutual_information(learner.classify(given.target_images))
+    parameters = list(learner.classifier.parameters())  # the domain classifier's loss does not reach these
+    expected = torch.autograd.grad(loss, parameters)
+    scalars = learner.step(given, progress)
+    for parameter, gradient in zip(parameters, expected, strict=True):
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-7)
+    assert 0 < weight < 0.7
+    assert "target_information" in scalars
+
+
+@pytest.mark.parametrize("family", [DANN, CDAN])
+def test_tables_say_where_the_targets_information_is_trained_for(family: type):
+    plain, informed = family.TrainConfig(), family.TrainConfig(target_information=0.5)
+    assert list(family().remarks(plain)) == []
+    (said,) = family().remarks(informed)
+    assert "mutual information" in said
+    assert "0.5" in said
+
+
+def test_the_weight_of_information_rises_from_zero_as_lambda_does():
+    """At progress 0 a step is the same with and without it; later it is not."""
+
+    def after(weight: float, progress: float) -> Tensor:
+        torch.manual_seed(0)
+        learner = DANNLearner(AdversarialConfig(**SMALL, target_information=weight), INFO)
+        learner.step(batch(), progress)
+        return torch.cat([p.detach().flatten() for p in learner.classifier.parameters()])
+
+    assert torch.equal(after(1.0, 0.0), after(0.0, 0.0))
+    assert not torch.equal(after(1.0, 0.5), after(0.0, 0.5))
+
+
 @pytest.mark.parametrize("family", [SourceOnly, TargetOnly, DANN, CDAN])
 def test_families_are_complete(family: type):
     made = family()
     assert {"smoke", "quick", "standard"} <= set(made.presets)
     for preset in made.presets.values():
-        config = made.TrainConfig(**preset.train)
         for resolution in (16, 28, 32):
+            larger = preset.at.get(28, {}).get("train", {}) if resolution >= 28 else {}
+            config = made.TrainConfig(**{**preset.train, **larger})
             info = DataInfo("a:b", resolution, 3, tuple("0123456789"), True, 100)
             learner = made.learner(config, info)
             for network in learner.networks.values():
@@ -350,6 +420,20 @@ def test_a_batch_of_one_cannot_be_normalised():
 def test_sets_of_objects_are_refused():
     with pytest.raises(ConfigError, match="class labels"):
         SourceOnly().learner(SupervisedConfig(), DataInfo("a:b", 16, 3, ("x", "y"), False, 10))
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard"])
+def test_families_of_a_comparison_differ_in_what_adaptation_adds_alone(preset: str):
+    """Network, normalisation, augmentation, optimiser, average and budget are the same, at every size."""
+    added = set(CDANConfig.model_fields) - set(SupervisedConfig.model_fields)
+    for at in (0, 28):
+        found = []
+        for family in (SourceOnly, DANN, CDAN, TargetOnly):
+            made = family.presets[preset]
+            larger = made.at[at] if at else {}
+            train = {**made.train, **larger.get("train", {})}
+            found.append((larger.get("budget", made.budget), {k: v for k, v in train.items() if k not in added}))
+        assert all(settings == found[0] for settings in found)
 
 
 def test_recipe_e3_has_the_reports_numbers():
