@@ -600,7 +600,7 @@ def gate(
 def list_(
     what: Annotated[What, typer.Argument(help="What to list.")],
     results: Results = Path("results"),
-    limit: Annotated[int, typer.Option(min=1, help="At most so many runs.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many runs.")] = 50,
     format: Annotated[ListFormat, typer.Option("--format", "-f", help="How to print the list.")] = ListFormat.table,
 ) -> None:
     """List families, datasets, metrics, presets, sweeps or runs."""

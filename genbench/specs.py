@@ -114,7 +114,9 @@ class RunSpec(RowSpec):
     device: str = "auto"
     precision: str = "auto"
     processes: int = Field(1, ge=1, le=1024, description="processes that share each training batch")
-    pictures_as: str | None = Field(None, description="preset whose default numbers of pictures hold; default: its own")
+    pictures_as: Literal["smoke", "quick", "standard"] | None = Field(
+        None, description="preset whose default numbers of pictures hold; default: its own"
+    )
 
     @property
     def default_pictures(self) -> tuple[int, int]:
@@ -146,7 +148,7 @@ class ComparisonSpec(Spec):
         values = row.model_dump()
         most = max((other.preset for other in self.rows), key=lambda preset: FEW_PICTURES.get(preset, MANY_PICTURES))
         if FEW_PICTURES.get(most) != FEW_PICTURES.get(row.preset):
-            values["pictures_as"] = most
+            values["pictures_as"] = most if most in FEW_PICTURES else "standard"
         values["budget"] = row.budget if self.budget is None else self.budget
         return RunSpec(
             **values,

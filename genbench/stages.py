@@ -43,11 +43,14 @@ class StageStore:
         """Where a stage's files are or will be."""
         return self._root / stage / key
 
-    def find(self, stage: StageName, key: str) -> Outcome | None:
-        """The finished stage, or None when it is absent, unfinished, or its record or one of its files is damaged."""
+    def find(self, stage: StageName, key: str, *, contents: bool = False) -> Outcome | None:
+        """The finished stage, or None when it is absent, unfinished, or its record or one of its files is damaged.
+
+        With ``contents`` files are held against their digests, without against their sizes alone.
+        """
         folder = self.folder(stage, key)
         done = _done(folder)
-        if done is None or _damaged(folder, done, contents=False):
+        if done is None or _damaged(folder, done, contents=contents):
             return None
         return Outcome(folder, done["record"], reused=True)
 
@@ -98,23 +101,14 @@ class StageStore:
 
 
 def _done(folder: Path) -> dict[str, Any] | None:
-    """What ``done.json`` says; None when it is missing, damaged or edited. Early versions wrote no digest."""
+    """What ``done.json`` says; None when it is missing, damaged or edited."""
     try:
         done = read_json(folder / _DONE)
     except DataError:
         return None
-    if not isinstance(done, dict):
+    if not isinstance(done, dict) or done.keys() != {"record", "files", "digest"}:
         return None
-    digest = done.pop("digest", None)
-    if done.keys() != {"record", "files"} or digest not in (None, content_hash(done)):
-        return None
-    known = isinstance(done["files"], dict) and all(map(_is_noted, done["files"].values()))
-    return done if known else None
-
-
-def _is_noted(noted: Any) -> bool:
-    """Whether this says what a file was: its size and digest, or, by early versions, its size alone."""
-    return isinstance(noted, int) or (isinstance(noted, dict) and noted.keys() == {"size", "sha256"})
+    return done if done.pop("digest") == content_hash(done) else None
 
 
 def _damage(folder: Path) -> str:
@@ -124,16 +118,12 @@ def _damage(folder: Path) -> str:
 
 
 def _damaged(folder: Path, done: dict[str, Any], *, contents: bool = True) -> Path | None:
-    """The first file of a stage that is missing, cut short or (by its ``contents``) changed; None when all are sound.
-
-    Early versions noted sizes alone.
-    """
+    """The first file of a stage that is missing, cut short or (by its ``contents``) changed; None if all are sound."""
     for name, noted in done["files"].items():
-        size, digest = (noted["size"], noted["sha256"]) if isinstance(noted, dict) else (noted, None)
         path = folder / str(name)
-        if not path.is_file() or path.stat().st_size != size:
+        if not path.is_file() or path.stat().st_size != noted["size"]:
             return path
-        if contents and digest is not None and file_hash(path) != digest:
+        if contents and file_hash(path) != noted["sha256"]:
             return path
     return None
 

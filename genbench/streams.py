@@ -6,16 +6,22 @@ import errno
 import io
 import os
 import sys
+from pathlib import Path
 
 
 def prepare() -> None:
     """Spell out what a stream cannot encode, and note when its reader goes away.
 
-    Work goes on when nobody reads stderr any more: hours of training are not lost with who watched them.
+    Work goes on when nobody reads stderr any more: hours of training are not lost with who watched them. A stream that
+    was closed from the start is one that nobody reads.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process lives
+    elif isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = _Stream(sys.stdout, undaunted=False)
-    if isinstance(sys.stderr, io.TextIOWrapper):
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    elif isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr = _Stream(sys.stderr, undaunted=True)
 
 

@@ -105,8 +105,10 @@ class Workbench:
         return Finished(log.id, record)
 
     def sample_folder(self, planned: Plan) -> Path | None:
-        """The folder of what a finished run made, if it is on this machine."""
-        found = self.runner.stages.find("sample", planned.sample_hash)
+        """The folder of what a finished run made, if it is on this machine and sound."""
+        found = self.runner.stages.find("sample", planned.sample_hash, contents=True)
+        if found is None and (folder := self.runner.stages.folder("sample", planned.sample_hash)).exists():
+            self._observer.warned(f"{folder}: damaged or unfinished: its pictures are not drawn")
         return found.folder if found else None
 
     def trained(self, planned: Plan) -> Training:
@@ -115,7 +117,7 @@ class Workbench:
         Raises:
             DataError: when its training is not finished under this results folder, or damaged.
         """
-        found = self.runner.stages.find("train", planned.train_hash)
+        found = self.runner.stages.find("train", planned.train_hash, contents=True)
         if found is None:
             raise DataError(
                 f"the weights of {planned.label!r} are not under {self.results}, or damaged: run it here "

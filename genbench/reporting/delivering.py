@@ -83,6 +83,6 @@ def draw_figures(table: Comparison, runs: Sequence[KeptRun], stages: StageStore,
 
 def _stage_file(stages: StageStore, stage: StageName, run: KeptRun, name: str) -> Path | None:
     """A file that a finished stage of a run left, if it is on this machine."""
-    found = stages.find(stage, str(run.record["stages"][stage]["hash"]))
+    found = stages.find(stage, str(run.record["stages"][stage]["hash"]), contents=True)
     path = found.folder / name if found else None
     return path if path is not None and path.is_file() else None

@@ -10,7 +10,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from genbench.files import write_json
+from genbench.files import file_hash, write_json
 from genbench.masking import mask_secrets
 from genbench.observing import Observer, Stage
 from genbench.tracking.places import Place
@@ -22,6 +22,8 @@ Part = tuple[Sequence[int], Sequence[float], int]
 """A part of a curve: steps, values, and when they came (milliseconds)."""
 
 RESULT = "result.json"
+DIGEST = "genbench.record"
+"""Tag of a finished run: the SHA-256 of its record's file."""
 
 TAG_LENGTH = 5000
 METRICS_A_BATCH = 1000
@@ -113,6 +115,7 @@ class RunLog(Observer):
             for name, entry in entries.items()
         ]
         result = write_json(scratch / RESULT, record)
+        tags.append(RunTag(DIGEST, file_hash(result)))
 
         def call() -> None:
             client = self.place.client

@@ -169,9 +169,17 @@ class Place:
         if self.local and ("disk is full" in str(error) or "disk I/O error" in str(error)):
             path = self.file(self._results)
             return DiskFull(f"{path}: no space left on the device: free some, or choose another folder")
-        advice = f"{self.file(self._results)} is damaged or locked" if self.local else "check MLFLOW_TRACKING_URI"
+        advice = self._advice(str(error)) if self.local else "check MLFLOW_TRACKING_URI"
         kind = StoreAway if self.remote and _is_away(error) else GenbenchError
         return kind(f"MLflow store {self.address}: {advice}: {reason}")
+
+    def _advice(self, error: str) -> str:
+        path = self.file(self._results)
+        if "database is locked" in error:
+            return f"{path} is locked by another process: try again when that is done"
+        if "out-of-date database schema" in error:
+            return f"{path} was written by another version of MLflow: install that one, or choose another folder"
+        return f"{path} is damaged, or cannot be read"
 
     def _asked_for(self, run_id: str) -> StoredRun | None:
         from mlflow.exceptions import MlflowException
@@ -198,6 +206,14 @@ class Place:
     def _new_experiment(self) -> Experiment:
         from mlflow.exceptions import MlflowException
 
+        if self._database is not None:
+            with suppress(UnknownTables):
+                if (renamed := self._database.experiment_with("genbench.run")) is not None:
+                    raise GenbenchError(
+                        f"MLflow store {self.address}: its runs are in an experiment called {renamed!r}: "
+                        f"call it {EXPERIMENT!r} again in the MLflow UI, or choose another results folder"
+                    )
+
         files = (self._results / "artifacts").as_uri() if self.local else None
         try:
             made = self.client.create_experiment(EXPERIMENT, artifact_location=files, tags=_EXPERIMENT_TAGS)
@@ -219,9 +235,13 @@ class Place:
 
 
 def _look_at(path: Path) -> None:
-    """Make the database of a results folder when it is absent. Raises `GenbenchError` when it is an empty file."""
+    """Make the database of a results folder when it is absent. Raises `GenbenchError` when it is something else."""
+    if path.is_symlink() and not path.exists():
+        raise GenbenchError(f"{path}: leads to {path.readlink()}, which is away: bring it back, or delete the link")
     if not path.exists():
         _make_database(path)
+    elif path.stat().st_size > 0 and Database(path).is_foreign():
+        raise GenbenchError(f"{path}: is a database, but no store of MLflow's: choose another results folder")
     elif path.stat().st_size == 0:
         raise GenbenchError(
             f"{path}: is empty, and the runs that it had are lost: put a copy back, or delete it to begin anew"

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-PATIENCE = 30.0
-"""Seconds that a database is waited for while somebody writes it."""
+PATIENCE = 5.0
+"""Seconds that a database is waited for while somebody writes it. Ctrl-C waits as long."""
 
 _LONG = "genbench.identity."
 """Beginning of the tags that nobody reads back, and that are most of a run's bytes."""
@@ -129,6 +129,22 @@ class Database:
             row = database.execute(f"SELECT {columns} FROM experiments WHERE name = ?", (name,)).fetchone()  # noqa: S608
         return Experiment(str(row[0]), row[1] == "deleted", row[2] or "") if row else None
 
+    def experiment_with(self, tag: str) -> str | None:
+        """The name of an experiment with a run that has this tag; None when there is none."""
+        with self._asked() as database:
+            row = database.execute(
+                "SELECT experiments.name FROM experiments JOIN runs USING (experiment_id) JOIN tags USING (run_uuid) "
+                "WHERE key = ? LIMIT 1",
+                (tag,),
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def is_foreign(self) -> bool:
+        """Whether it has tables, and not the one in which MLflow notes its version."""
+        with self._asked() as database:
+            names = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return bool(names) and "alembic_version" not in names
+
     def run(self, run_id: str) -> StoredRun | None:
         """The run of that id, unless there is none."""
         with self._asked() as database:
@@ -143,6 +159,7 @@ class Database:
     @contextmanager
     def _asked(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE)) as database:
+            database.text_factory = lambda text: text.decode(errors="replace")
             try:
                 database.execute("BEGIN")  # so that several queries see the same
                 yield database
@@ -165,16 +182,21 @@ def _runs(database: sqlite3.Connection, condition: str, values: Sequence[Any], l
         f"SELECT run_uuid, key, value FROM tags {within} AND key NOT LIKE '{_LONG}%'",  # noqa: S608 - our own words
         given,
     ):
-        tags[run][key] = value
+        tags[run][key] = str(value)
     for run, key, value, is_nan in database.execute(
         f"SELECT run_uuid, key, value, is_nan FROM latest_metrics {within} AND key NOT LIKE 'train/%'",  # noqa: S608
         given,
     ):
-        metrics[run][key] = math.nan if is_nan else value
+        metrics[run][key] = float(value) if isinstance(value, int | float) and not is_nan else math.nan
     return [
-        StoredRun(run, name or "", status, started or 0, files or "", tags[run], metrics[run])
+        StoredRun(run, str(name or ""), str(status), _moment(started), str(files or ""), tags[run], metrics[run])
         for run, name, status, started, files in rows
     ]
+
+
+def _moment(started: Any) -> int:
+    """Milliseconds since 1970, and 0 for what no clock can have written: a year beyond 9999, or no number."""
+    return started if isinstance(started, int) and 0 <= started < 253_000_000_000_000 else 0
 
 
 def _is(value: str | None) -> str:

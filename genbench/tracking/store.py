@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from genbench.errors import DataError, GenbenchError, shortened
-from genbench.files import read_json
+from genbench.files import file_hash, read_json
 from genbench.masking import mask_secrets
 from genbench.processes import ProcessId
 from genbench.records import check_record
-from genbench.tracking.log import RESULT, TAG_LENGTH, RunLog, ended
+from genbench.tracking.log import DIGEST, RESULT, TAG_LENGTH, RunLog, ended
 from genbench.tracking.places import Place, StoreAway
 from genbench.tracking.reading import StoredRun, Wanted
 
@@ -87,7 +87,7 @@ class Store:
     @staticmethod
     def exists(results: Path) -> bool:
         """Whether there is a store to look into, so that looking makes none."""
-        return os_uri() is not None or Place.file(results).exists()
+        return os_uri() is not None or os.path.lexists(Place.file(results))
 
     @property
     def address(self) -> str:
@@ -121,6 +121,8 @@ class Store:
                 raise DataError(
                     f"{where} is gone from {path.parent}: put it back, or delete the run in `genbench ui` and run again"
                 )
+            if run.tags.get(DIGEST, digest := file_hash(path)) != digest:
+                raise DataError(f"{where} was changed since it was written: delete the run in `genbench ui`, run again")
             try:
                 return check_record(read_json(path), where)
             except DataError as error:

@@ -127,15 +127,6 @@ def test_an_edited_record_is_noticed_said_and_computed_again(tmp_path: Path, edi
     assert "computed again" in line
 
 
-def test_a_stage_of_an_early_version_is_reused(tmp_path: Path) -> None:
-    """It has no digest, and of its files the sizes."""
-    folder = tmp_path / "train" / "abc"
-    folder.mkdir(parents=True)
-    (folder / "weights").write_text("0123456789")
-    (folder / "done.json").write_text('{"record": {"n": 1}, "files": {"weights": 10}}')
-    assert StageStore(tmp_path).obtain("train", "abc", lambda _: {"n": 2}, waiting=quiet).record == {"n": 1}
-
-
 @pytest.mark.slow
 def test_two_commands_for_the_same_run_train_it_once(tmp_path: Path, shared_home: Path) -> None:
     """The second says that it waits, and ends with the same measures."""

@@ -132,8 +132,15 @@ def reshape(folder: Path) -> None:
     np.save(path, np.load(path).reshape(4, 7))
 
 
+def spoil_a_header(folder: Path) -> None:
+    path = min(folder.glob("*.npy"))
+    path.write_bytes(path.read_bytes()[:8] + b"\x01" + path.read_bytes()[9:])
+
+
 DAMAGE = {
     "cut short": cut_short,
+    "a byte of a header": spoil_a_header,
+    "meta nested too deeply": lambda folder: (folder / "meta.json").write_text("[" * 100_000),
     "another shape": reshape,
     "file gone": lambda folder: next(folder.glob("*.npy")).unlink(),
     "meta gone": lambda folder: (folder / "meta.json").unlink(),

@@ -75,3 +75,14 @@ def test_a_working_directory_that_was_deleted(tmp_path: Path, arguments: tuple[s
     assert done.returncode == 2
     assert done.stderr.startswith("genbench: the working directory cannot be used")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_stream_that_was_closed_from_the_start_is_one_that_nobody_reads(tmp_path: Path, stream: str) -> None:
+    command = f"exec {{python}} -m genbench ls families {'>&-' if stream == 'stdout' else '2>&-'}"
+    done = subprocess.run(
+        command.format(python=sys.executable), shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert ("ddpm" in done.stdout) == (stream == "stderr")

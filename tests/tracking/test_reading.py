@@ -14,8 +14,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from genbench.errors import GenbenchError
-from genbench.tracking import Store
+from genbench.commands.listing import _runs
+from genbench.errors import DataError, GenbenchError
+from genbench.tracking import Store, reading
 from genbench.tracking.places import Place
 from genbench.tracking.reading import Database, StoredRun, UnknownTables, Wanted
 from tests.tracking.test_standby import RECORD, begin, finish, train
@@ -161,3 +162,68 @@ def test_an_empty_database_is_not_filled_without_a_word(tmp_path: Path) -> None:
     with pytest.raises(GenbenchError, match=r"mlflow\.db: is empty.*delete it"):
         Store(tmp_path)
     assert (tmp_path / "mlflow.db").stat().st_size == 0
+
+
+def test_a_record_that_was_changed_is_not_believed(place: Place, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    found = store.find("hash-finished")
+    assert found is not None
+    (path,) = (tmp_path / "artifacts" / found).rglob("result.json")
+    path.write_text(path.read_text().replace("3.0", "0.1"))
+    with pytest.raises(DataError, match=r"result\.json was changed"):
+        store.record(found)
+    assert store.read_record(found) is None
+
+
+def test_an_experiment_under_another_name_is_told_and_none_is_made(place: Place, tmp_path: Path) -> None:
+    place.client.rename_experiment(place.experiment, "my runs")
+    with pytest.raises(GenbenchError, match=r"experiment called 'my runs': call it 'genbench' again"):
+        Store(tmp_path)
+    place.client.rename_experiment(place.experiment, "genbench")
+    assert len(Store(tmp_path).runs()) == 4
+
+
+def test_a_database_of_somebody_elses_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE mine (a)")
+    before = path.read_bytes()
+    with pytest.raises(GenbenchError, match=r"mlflow\.db: is a database, but no store of MLflow's"):
+        Store(tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_a_link_to_a_disk_that_is_away_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").symlink_to(tmp_path / "away" / "mlflow.db")
+    assert Store.exists(tmp_path)
+    with pytest.raises(GenbenchError, match="which is away"):
+        Store(tmp_path)
+    assert (tmp_path / "mlflow.db").is_symlink()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "runs SET start_time = 9e18",
+        "runs SET start_time = 'abc'",
+        "runs SET start_time = -1000000000000000",
+        "runs SET status = NULL",
+        "runs SET name = CAST(x'ff41' AS TEXT)",
+        "tags SET value = x'ff'",
+        "tags SET value = NULL",
+        "latest_metrics SET value = 'x'",
+    ],
+)
+def test_odd_values_in_the_database_end_no_listing(place: Place, tmp_path: Path, change: str) -> None:
+    with closing(sqlite3.connect(Place.file(tmp_path))) as database, database:
+        database.execute(f"UPDATE {change}")
+    (rows, _) = _runs(tmp_path, 10)
+    assert all(isinstance(row["started"], str) for row in rows)
+
+
+def test_a_locked_database_is_not_called_damaged(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PATIENCE", 0.1)
+    with closing(sqlite3.connect(Place.file(tmp_path), isolation_level=None)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(GenbenchError, match=r"locked by another process: try again"):
+            Store(tmp_path)
