@@ -117,7 +117,7 @@ class Workbench:
         Raises:
             DataError: when its training is not finished under this results folder, or damaged.
         """
-        found = self.runner.stages.find("train", planned.train_hash, contents=True)
+        found = self.runner.stages.find("train", planned.train_hash)
         if found is None:
             raise DataError(
                 f"the weights of {planned.label!r} are not under {self.results}, or damaged: run it here "

@@ -121,12 +121,13 @@ class Store:
                 raise DataError(
                     f"{where} is gone from {path.parent}: put it back, or delete the run in `genbench ui` and run again"
                 )
-            if run.tags.get(DIGEST, digest := file_hash(path)) != digest:
-                raise DataError(f"{where} was changed since it was written: delete the run in `genbench ui`, run again")
             try:
-                return check_record(read_json(path), where)
+                record = check_record(read_json(path), where)
             except DataError as error:
                 raise DataError(str(error).replace(str(path), where)) from None
+            if run.tags.get(DIGEST, digest := file_hash(path)) != digest:
+                raise DataError(f"{where} was changed since it was written: delete the run in `genbench ui`, run again")
+            return record
 
     def read_record(self, run_id: str) -> dict[str, Any] | None:
         """A finished run's record, or None when its files are gone (the results were moved, say)."""
