@@ -10,7 +10,7 @@ from typing import Any
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
 
 PATIENCE_SECONDS = 300.0
 """How long a server may be away; training goes on meanwhile, and what it has to tell waits."""
@@ -46,9 +46,12 @@ def _patient(operation: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_away(error: BaseException) -> bool:
-    """Whether the connection broke or could not be made; False for what the database refuses to do."""
+    """Whether the connection broke or could not be made; False for what the database refuses to do.
+
+    When it breaks while trials are read, Optuna tries another way to read them, on what is left of the transaction.
+    """
     cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    return isinstance(cause, OperationalError | InterfaceError)
+    return isinstance(cause, OperationalError | InterfaceError | PendingRollbackError)
 
 
 # Optuna's cache before this storage calls some operations by names that are its own.

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
+from sqlalchemy.exc import IntegrityError, OperationalError, PendingRollbackError
 
 from genbench.errors import GenbenchError
 from genbench.sweeping import patience
@@ -55,6 +57,20 @@ def test_a_restart_in_mid_sweep_costs_time_and_nothing_else(server, capfd: pytes
     assert len({trial.params["train.width"] for trial in complete}) == len(complete)
     lost = {trial.state for trial in study.trials} - {TrialState.COMPLETE}
     assert lost <= {TrialState.RUNNING, TrialState.WAITING}
+
+
+@pytest.mark.parametrize(
+    ("cause", "away"),
+    [
+        (OperationalError("SELECT", {}, OSError("server closed the connection")), True),
+        (PendingRollbackError("Can't reconnect until invalid transaction is rolled back."), True),
+        (IntegrityError("INSERT", {}, OSError("twice")), False),
+    ],
+)
+def test_a_broken_connection_is_known_however_optuna_wraps_it(cause: Exception, away: bool) -> None:
+    error = StorageInternalError("An exception is raised during the commit.")
+    error.__cause__ = cause
+    assert patience._is_away(error) == away
 
 
 def test_patience_has_an_end_in_one_line(server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
