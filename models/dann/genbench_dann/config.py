@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from genbench.api import TrainConfig
-from genbench_dann.networks import Normalization
+from genbench_dann.networks import Normalization, Rectification
 
 __all__ = ["AdversarialConfig", "CDANConfig", "SupervisedConfig"]
 
@@ -18,6 +18,7 @@ class SupervisedConfig(TrainConfig):
     network: Literal["lenet", "convnet"] = Field("lenet", description="feature extractor")
     width: int = Field(32, ge=2, description="channels of its first convolution")
     normalize: Normalization = Field("none", description="normalisation in the feature extractor")
+    rectify: Rectification = Field("relu", description="what the first convolution's outputs pass: max(x, 0) or |x|")
     bottleneck: int = Field(0, ge=0, description="features, by a last linear layer; 0: the convolutions' own number")
     standardize: bool = Field(False, description="bring each picture to mean 0 and variance 1 first")
     classifier_hidden: tuple[int, ...] = Field((100, 100), description="widths of the label classifier's hidden layers")

@@ -37,6 +37,7 @@ class SupervisedLearner(AdaptationLearner):
             data.resolution,
             width=config.width,
             normalize=config.normalize,
+            rectify=config.rectify,
             standardize=config.standardize,
             bottleneck=config.bottleneck,
         )

@@ -17,6 +17,7 @@ __all__ = [
     "DomainBatchNorm",
     "LeNet",
     "Normalization",
+    "Rectification",
     "build_extractor",
     "feature_size",
     "mlp",
@@ -35,6 +36,19 @@ class Standardize(nn.Module):
 Normalization = Literal["none", "batch", "domain", "instance"]
 """``batch``: by the statistics of the training batch, in which both domains are mixed; ``domain``: see
 `DomainBatchNorm`; ``instance``: by each picture's own."""
+
+
+Rectification = Literal["relu", "abs"]
+"""Of the first convolution: max(x, 0), or |x|, to which a bright stroke on dark ground and the reverse are the same
+(K. Jarrett et al., *What is the best multi-stage architecture for object recognition?*, ICCV 2009)."""
+
+
+class Absolute(nn.Module):
+    """|x|."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return x.abs()
 
 
 class DomainBatchNorm(nn.modules.batchnorm._BatchNorm):
@@ -78,15 +92,27 @@ class LeNet(nn.Sequential):
         resolution: R.
         width: channels of the first convolution; the second has half as many again.
         normalize: what follows each convolution.
+        rectify: what the first one's outputs pass in place of ReLU.
     """
 
-    def __init__(self, channels: int, resolution: int, *, width: int = 32, normalize: Normalization = "none") -> None:
+    def __init__(
+        self,
+        channels: int,
+        resolution: int,
+        *,
+        width: int = 32,
+        normalize: Normalization = "none",
+        rectify: Rectification = "relu",
+    ) -> None:
         padding = 2 if resolution < 24 else 0
         layers: list[nn.Module] = []
-        for inputs, outputs in ((channels, width), (width, width * 3 // 2)):
+        for inputs, outputs, kind in ((channels, width, rectify), (width, width * 3 // 2, "relu")):
             layers.append(nn.Conv2d(inputs, outputs, 5, padding=padding, bias=normalize == "none"))
             layers += _norm(normalize, outputs)
-            layers += [nn.MaxPool2d(2), nn.ReLU()]  # in this order the same numbers, with a quarter of the work
+            if kind == "abs":
+                layers += [Absolute(), nn.MaxPool2d(2)]
+            else:
+                layers += [nn.MaxPool2d(2), nn.ReLU()]  # in this order the same numbers, with a quarter of the work
         super().__init__(*layers, nn.Flatten())
 
 
@@ -100,17 +126,26 @@ class ConvNet(nn.Sequential):
         resolution: at least 16.
         width: channels of the first stage; the second has twice, the third four times as many.
         normalize: what follows each convolution; with ``none``, deep as this is, training is slow.
+        rectify: what the first one's outputs pass in place of ReLU.
     """
 
-    def __init__(self, channels: int, resolution: int, *, width: int = 32, normalize: Normalization = "batch") -> None:  # noqa: ARG002
+    def __init__(
+        self,
+        channels: int,
+        resolution: int,  # noqa: ARG002
+        *,
+        width: int = 32,
+        normalize: Normalization = "batch",
+        rectify: Rectification = "relu",
+    ) -> None:
         layers: list[nn.Module] = []
         inputs = channels
         for stage, outputs in enumerate((width, 2 * width, 4 * width)):
             layers += [nn.MaxPool2d(2)] if stage else []
-            for _ in range(2):
+            for block in range(2):
                 layers.append(nn.Conv2d(inputs, outputs, 3, padding=1, bias=normalize == "none"))
                 layers += _norm(normalize, outputs)
-                layers.append(nn.ReLU())
+                layers.append(Absolute() if rectify == "abs" and stage == block == 0 else nn.ReLU())
                 inputs = outputs
         super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
@@ -125,6 +160,7 @@ def build_extractor(
     *,
     width: int,
     normalize: Normalization,
+    rectify: Rectification = "relu",
     standardize: bool = False,
     bottleneck: int = 0,
 ) -> nn.Module:
@@ -133,7 +169,7 @@ def build_extractor(
     Args:
         name: of `EXTRACTORS`.
         channels, resolution: of the pictures.
-        width, normalize: of the convolutions.
+        width, normalize, rectify: of the convolutions.
         standardize: whether pictures pass `Standardize` first.
         bottleneck: D, by a linear layer with ReLU at the end; 0: as the convolutions have it.
 
@@ -143,7 +179,7 @@ def build_extractor(
     if resolution < 16:
         raise ConfigError(f"network {name!r} needs pictures of at least 16×16, not {resolution}×{resolution}")
     layers: list[nn.Module] = [Standardize()] if standardize else []
-    layers += EXTRACTORS[name](channels, resolution, width=width, normalize=normalize)
+    layers += EXTRACTORS[name](channels, resolution, width=width, normalize=normalize, rectify=rectify)
     if bottleneck:
         inputs = feature_size(nn.Sequential(*layers), channels, resolution)
         layers += [nn.Linear(inputs, bottleneck), *_norm_of_features(normalize, bottleneck), nn.ReLU()]

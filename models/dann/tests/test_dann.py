@@ -119,6 +119,16 @@ def test_standardize_ignores_brightness_and_contrast():
     assert Standardize()(torch.ones(1, 3, 4, 4)).abs().max() == 0
 
 
+@pytest.mark.parametrize("name", sorted(EXTRACTORS))
+def test_to_absolute_values_an_inverted_picture_is_the_same(name: str):
+    images = torch.rand(4, 3, 28, 28)
+    for rectify, same in (("abs", True), ("relu", False)):
+        network = build_extractor(
+            name, 3, 28, width=4, normalize="instance", rectify=rectify, standardize=True, bottleneck=8
+        )
+        assert torch.allclose(network(1 - images), network(images), atol=1e-4) == same
+
+
 def test_shifted_pictures_are_windows_of_the_padded_one():
     torch.manual_seed(0)
     image = torch.rand(1, 1, 6, 6)
