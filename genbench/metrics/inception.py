@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from genbench.data.base import UInt8Array
 from genbench.errors import DataError
@@ -29,7 +30,7 @@ KNOWN_FILES = ("6726825d",)
 KNOWN_TENSORS = ("sha256:5b1226f46541c27e",)
 """`weights_hash`es that are known, however the file was made: conversions that kept the network's features."""
 
-LAYER, LOGITS = "2048", "logits_unbiased"
+SIZE = 299
 RESIZE = "bilinear-tf1-299"
 BATCH = 32
 FC = {"fc.weight": (1008, 2048), "fc.bias": (1008,)}
@@ -71,34 +72,68 @@ def load_state(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def build_network(path: Path, state: Mapping[str, Tensor], layer: str, device: torch.device) -> nn.Module:
-    """torch-fidelity's network with checked tensors, giving one layer.
+class ResizeAsTensorFlow(nn.Module):
+    """Bilinear resize to 299×299 without antialiasing, as TensorFlow 1 did, and pixels from 0…255 to about [-1, 1].
+
+    Output pixel i lies at i·(size/299) of the input, corners not aligned; between two pixels the value is
+    low + (high - low)·distance, first along x, then along y: in this order the numbers are torch-fidelity's to the bit.
+    """
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """float32 [N, 3, 299, 299], channels last, of uint8 [N, H, W, 3]."""
+        rows = self._between(pixels.float(), dim=2)
+        return ((self._between(rows, dim=1) - 128) / 128).permute(0, 3, 1, 2)
+
+    def _between(self, values: Tensor, dim: int) -> Tensor:
+        size = values.shape[dim]
+        places = torch.arange(SIZE, dtype=torch.float32, device=values.device) * torch.tensor(size / SIZE)
+        below = places.long()
+        above = (below + 1).clamp_max(size - 1)
+        distance = (places - below).view([-1 if d == dim else 1 for d in range(values.ndim)])
+        low = values.index_select(dim, below)
+        return values.index_select(dim, above).sub_(low).mul_(distance).add_(low)
+
+
+def build_network(path: Path, state: Mapping[str, Tensor], device: torch.device, *, logits: bool = False) -> nn.Module:
+    """The checked tensors in torch-fidelity's network, from pixels uint8 [N, H, W, 3] to features or logits.
+
+    Its blocks are taken one by one: the resize before them is ours, which touches a quarter of the memory, and batch
+    norms, whose statistics are fixed, become part of the convolutions before them.
 
     Raises:
         DataError: when the tensors do not fit.
     """
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    from torch_fidelity.feature_extractor_inceptionv3 import BasicConv2d, FeatureExtractorInceptionV3
 
     # torch-fidelity unpickles what it is given, so it is given what was just checked, never the file.
     checked = io.BytesIO()
     torch.save(dict(state), checked)
     checked.seek(0)
     try:
-        network = FeatureExtractorInceptionV3("inception-v3-compat", [layer], feature_extractor_weights_path=checked)
+        whole = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=checked)
     except RuntimeError as error:
         raise DataError(f"{path}: does not fit Inception-v3: {str(error).splitlines()[0]}") from None
-    network.to(device, memory_format=torch.channels_last)
-    return network  # type: ignore[no-any-return]
+    for block in whole.modules():
+        if isinstance(block, BasicConv2d):
+            block.conv, block.bn = fuse_conv_bn_eval(block.conv, block.bn), nn.Identity()
+    blocks = [block for name, block in whole.named_children() if name != "fc"]
+    network = nn.Sequential(ResizeAsTensorFlow(), *blocks, nn.Flatten())
+    if logits:
+        head = nn.Linear(2048, 1008, bias=False)
+        head.weight = whole.fc.weight
+        network.append(head)
+    network.to(device).to(memory_format=torch.channels_last)
+    return network.eval().requires_grad_(False)
 
 
 def run_network(network: nn.Module, images: UInt8Array, device: torch.device) -> Features:
-    """A layer's outputs float32 [N, D] of images uint8 [N, H, W, C], C = 1 or 3; grey becomes three equal channels."""
+    """Outputs float32 [N, D] of images uint8 [N, H, W, C], C = 1 or 3; grey becomes three equal channels."""
     colour = images if images.shape[-1] == 3 else np.repeat(images, 3, axis=-1)
     parts = []
     with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
         for start in range(0, len(colour), BATCH):
             pixels = torch.from_numpy(np.array(colour[start : start + BATCH])).to(device)
-            parts.append(network(pixels.permute(0, 3, 1, 2))[0].cpu().numpy())
+            parts.append(network(pixels).cpu().numpy())
     return np.concatenate(parts)
 
 
@@ -121,7 +156,7 @@ class InceptionExtractor:
         found = weights_hash(state)
         for name, shape in FC.items():  # the classifier plays no part in features, and conversions may lack it
             state.setdefault(name, torch.zeros(shape))
-        return cls(build_network(path, state, LAYER, device), found, device)
+        return cls(build_network(path, state, device), found, device)
 
     @property
     def identity(self) -> Identity:
@@ -152,7 +187,7 @@ class InceptionLogits:
         if lacking := sorted(FC.keys() - state.keys()):
             raise DataError(f"{path}: has no {lacking[0]}: the Inception Score needs {FILE} whole")
         found = tensors_hash({k: v for k, v in state.items() if not k.endswith("num_batches_tracked")})
-        return cls(build_network(path, state, LOGITS, device), found, device)
+        return cls(build_network(path, state, device, logits=True), found, device)
 
     @property
     def identity(self) -> Identity:
