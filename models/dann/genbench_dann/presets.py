@@ -25,7 +25,14 @@ _FAST: Mapping[str, Any] = {
 }
 """Few features that a domain classifier can really align, and few steps. The family card says how this was chosen."""
 
-_LARGER: Mapping[str, Any] = {"width": 32, "shift": 2, "zoom": 0.3, "ema_decay": 0.999}
+_LARGER: Mapping[str, Any] = {
+    "width": 32,
+    "normalize": "instance",
+    "rectify": "abs",
+    "shift": 2,
+    "zoom": 0.3,
+    "ema_decay": 0.999,
+}
 """What pictures of 28 pixels and more change."""
 
 _ADVERSARIAL: Mapping[str, Any] = {"domain_hidden": (256,)}

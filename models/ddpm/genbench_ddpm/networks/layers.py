@@ -149,7 +149,7 @@ class CrossAttention(nn.Module):
     def __init__(self, channels: int, conditions: int, *, head: int = 32) -> None:
         super().__init__()
         self.heads = channels // head
-        self.tokens = nn.Parameter(torch.randn(conditions + 1, channels) / math.sqrt(channels))
+        self.tokens = nn.Parameter(torch.randn(conditions + 1, channels))
         self.norm = group_norm(channels)
         self.q = nn.Linear(channels, channels)
         self.kv = nn.Linear(channels, 2 * channels)
