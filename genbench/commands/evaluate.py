@@ -72,7 +72,7 @@ def evaluate_target(
             )
         real = None if reference is None else _read_images(_files(reference), task)
         if save_reference is not None:
-            save_reference_file(save_reference, task.reference(settings, real))
+            save_reference_file(save_reference, task.scoring.reference(settings, real))
         known = real if reference_features is None else load_reference(reference_features)
         values = score_folder(task, pictures, settings, known, device=device, bars=bars)
     _print(values, output)
@@ -92,18 +92,17 @@ def score_folder(
     Pictures without labels have no accuracy, and a single picture has no FID; what is left out is said on stderr.
     Real pictures to compare with are the data's held-out ones, or ``reference``: pictures, or features from a file.
     """
-    spec = RunSpec(family="elsewhere", evaluation=settings)
     sets = {FIDELITY: pictures, **dict.fromkeys(task.data.condition_lists, pictures)}
     labelled = bool(pictures.conditions.any(axis=1).all())
     values: list[Value] = []
-    for metric in task.metrics(spec):
+    for metric in task.scoring.metrics(settings):
         if metric.needs_conditions and not labelled:
             bars.warned(
                 f"{metric.name}: left out, because the pictures have no labels ({LABELS}, --labels or class folders)"
             )
             continue
         try:
-            values += task.score(sets, [metric], settings, resolve_device(device), bars, reference=reference)
+            values += task.scoring.score(sets, [metric], settings, resolve_device(device), bars, reference=reference)
         except GenbenchError as error:
             if settings.metrics:
                 raise

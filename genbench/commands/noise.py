@@ -15,7 +15,7 @@ from genbench.errors import ConfigError, DataError
 from genbench.files import whole_file
 from genbench.hashing import derive_seed
 from genbench.planning import Plan
-from genbench.tasks.generation import generator_of
+from genbench.tasks.sampling import generator_of
 from genbench.training import Training
 
 _KEY = "noise"

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from genbench import plugins
 from genbench.api import AdaptationLearner, Family, Learner, Task
 from genbench.data import ImageData, PairBatches, to_float
 from genbench.data.loader import Augment
@@ -21,7 +20,7 @@ from genbench.errors import ConfigError, RunError
 from genbench.evaluators import Evaluators
 from genbench.files import whole_file
 from genbench.hashing import content_hash, derive_seed
-from genbench.metrics.base import Identity, Metric, MetricContext, Predictions, Value
+from genbench.metrics.base import Identity, MetricContext, Predictions, Value
 from genbench.observing import Observer
 from genbench.planning import Plan
 from genbench.precision import prepare
@@ -31,6 +30,7 @@ from genbench.specs import DataSpec, EvaluationSpec, RunSpec, Selection
 from genbench.tasks.base import data_request
 from genbench.tasks.criteria import labelled_accuracy, mutual_information, oracle_accuracy
 from genbench.tasks.domains import FIGURE_POINTS, Embedded, class_numbers, draw_domains, proxy_a_distance
+from genbench.tasks.scoring import metrics_for
 
 Domain = Literal["source", "target"]
 DOMAINS: tuple[Domain, ...] = ("source", "target")
@@ -132,24 +132,9 @@ class Adaptation:
         sizes = {f"{domain}/{split}": len(self.data(domain).splits[split]) for domain in DOMAINS for split in SPLITS}
         return {"pair": self.pair.identity, "features": FEATURE_PICTURES, "untrained": True, **sizes}
 
-    def metrics(self, spec: RunSpec) -> list[Metric]:
-        """The metrics asked for, or all that measure adaptation.
-
-        Raises:
-            ConfigError: a metric of another task. PluginError: unknown or broken metrics asked for by name.
-        """
-        if not spec.evaluation.metrics:
-            good, _ = plugins.available("metrics")
-            return [m for m in (cast(Metric, metric) for metric in good.values()) if m.task == self.task]
-        chosen = [plugins.metric(name) for name in spec.evaluation.metrics]
-        for metric in chosen:
-            if metric.task != self.task:
-                raise ConfigError(f"metric {metric.name!r} measures {metric.task}, not {self.task}: leave it out")
-        return chosen
-
     def measure_identity(self, spec: RunSpec) -> Mapping[str, Any]:
         """What is measured."""
-        metrics = {metric.name: metric.version for metric in self.metrics(spec)}
+        metrics = {metric.name: metric.version for metric in metrics_for(self.task, spec.evaluation.metrics)}
         return {"version": MEASURE_VERSION, "metrics": metrics}
 
     def produce(self, learner: Learner, plan: Plan, folder: Path, observer: Observer) -> Mapping[str, float]:
@@ -188,7 +173,7 @@ class Adaptation:
             device=plan.device,
             predictions=self.predictions(folder),
         )
-        metrics = self.metrics(plan.spec)
+        metrics = metrics_for(self.task, plan.spec.evaluation.metrics)
         observer.stage_started("evaluate", len(metrics) + 1, "metrics")
         values: list[Value] = []
         for number, metric in enumerate(metrics, 1):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,32 +14,24 @@ from torch import nn
 
 from genbench import plugins
 from genbench.api import Family, GenerativeLearner, Learner, Task
-from genbench.data import Batches, ImageData, load, to_uint8
+from genbench.data import Batches, ImageData, load
 from genbench.data.base import UInt8Array
 from genbench.data.loader import Augment
-from genbench.errors import ConfigError, DataError, RunError
+from genbench.errors import ConfigError
 from genbench.evaluators import Evaluators
 from genbench.exporting.sheets import contact_sheet
-from genbench.files import file_hash, whole_file
 from genbench.hashing import derive_seed
-from genbench.home import home
-from genbench.metrics.base import FIDELITY, Metric, MetricContext, NotMeasurable, Pictures, Value
-from genbench.metrics.features import choose_extractor
-from genbench.metrics.inception import find_weights
-from genbench.metrics.reference import ReferenceFeatures, reference_features
+from genbench.metrics.base import FIDELITY, Pictures, Value
 from genbench.observing import Observer
 from genbench.planning import Plan, preset_sample
 from genbench.resources import EvaluationCounter, Stopwatch, counted_flop
 from genbench.selection import Criterion
-from genbench.specs import (
-    DataSpec,
-    EvaluationSpec,
-    RunSpec,
-    Selection,
-)
+from genbench.specs import DataSpec, EvaluationSpec, RunSpec, Selection
 from genbench.tasks.base import data_request
 from genbench.tasks.criteria import guide_accuracy, validation_loss
 from genbench.tasks.looking import look
+from genbench.tasks.sampling import chunks, generator_of, load_pictures, sample_chunk, save_pictures
+from genbench.tasks.scoring import Scoring
 from genbench.training import Training
 
 SHEET_COLUMNS = 10
@@ -59,6 +49,7 @@ class Generation:
         self.info = data.info
         self.identity = data.identity
         self.evaluators = evaluators
+        self.scoring = Scoring(data, evaluators)
 
     @classmethod
     def open(cls, spec: DataSpec, evaluation: EvaluationSpec, device: torch.device, observer: Observer) -> Generation:
@@ -98,8 +89,8 @@ class Generation:
         as_preset = replace(plan, resolved=sampled)
 
         def sampler(learner: GenerativeLearner, conditions: UInt8Array) -> UInt8Array:
-            chunks = _chunks(conditions, as_preset)
-            made = [self._sample_chunk(learner, as_preset, chunk, derive_seed("guide", k)) for k, chunk in chunks]
+            parts = chunks(conditions, as_preset)
+            made = [sample_chunk(learner, as_preset, part, derive_seed("guide", start)) for start, part in parts]
             return np.concatenate(made)
 
         if self.looks_at_samples(plan.resolved.family):
@@ -148,36 +139,9 @@ class Generation:
         """How many pictures for which conditions."""
         return {name: len(conditions) for name, conditions in self.condition_sets(spec).items()}
 
-    def metrics(self, spec: RunSpec) -> list[Metric]:
-        """The metrics asked for, or all that measure generation and are quick.
-
-        Raises:
-            ConfigError: a metric of another task. PluginError: unknown or broken metrics asked for by name.
-        """
-        if not spec.evaluation.metrics:
-            good, _ = plugins.available("metrics")
-            found = (cast(Metric, metric) for metric in good.values())
-            return [m for m in found if m.task == self.task and getattr(m, "by_default", True)]
-        chosen = [plugins.metric(name) for name in spec.evaluation.metrics]
-        for metric in chosen:
-            if metric.task != self.task:
-                raise ConfigError(f"metric {metric.name!r} measures {metric.task}, not {self.task}: leave it out")
-        return chosen
-
     def measure_identity(self, spec: RunSpec) -> Mapping[str, Any]:
         """Metrics with their versions, and the weights of everything that scores."""
-        weights = find_weights(spec.evaluation.inception_weights)
-        classifiers = self.evaluators.extra
-        if len(self.info.conditions) > 1:
-            classifiers = [self.evaluators.referee, self.evaluators.guide, *classifiers]
-        named = spec.evaluation.extractor
-        extractor = None if named is None else dict(choose_extractor(self._context({}, spec.evaluation)).identity)
-        return {
-            "metrics": {metric.name: metric.version for metric in self.metrics(spec)},
-            "evaluators": [dict(evaluator.identity) for evaluator in classifiers],
-            "inception": None if weights is None else _known_hash(weights, weights.stat().st_mtime_ns),
-            "extractor": extractor,
-        }
+        return self.scoring.identity(spec.evaluation)
 
     def produce(self, learner: Learner, plan: Plan, folder: Path, observer: Observer) -> Mapping[str, float]:
         """Sample every picture set; return seconds and network evaluations a picture."""
@@ -188,20 +152,20 @@ class Generation:
         clock, done = Stopwatch(plan.device), 0
         first = next(iter(sets.values()))[:2]
         with counted_flop() as flop:  # on a call of its own: what happens only once a process is not sampling's cost
-            self._sample_chunk(generative, plan, first, 0)
+            sample_chunk(generative, plan, first, 0)
         averaged = learner.averaging.networks if learner.averaging else tuple(learner.networks)
         with EvaluationCounter(learner.networks[name] for name in averaged) as counter:
             for name, conditions in sets.items():
-                images = np.empty(self._shape(len(conditions)), dtype=np.uint8)
-                for start, chunk in _chunks(conditions, plan):
+                shape = (len(conditions), self.info.resolution, self.info.resolution, self.info.channels)
+                images = np.empty(shape, dtype=np.uint8)
+                for start, chunk in chunks(conditions, plan):
                     clock.start()
-                    made = self._sample_chunk(generative, plan, chunk, derive_seed(plan.seed, "sample", name, start))
+                    made = sample_chunk(generative, plan, chunk, derive_seed(plan.seed, "sample", name, start))
                     clock.pause()
                     images[start : start + len(chunk)] = made
                     done += len(chunk)
                     observer.stage_progress("sample", done)
-                _save_array(folder / f"{name}.images.npy", images)
-                _save_array(folder / f"{name}.conditions.npy", conditions)
+                save_pictures(folder, name, Pictures(images, conditions))
         return {
             "sample_s": clock.seconds / total,
             "evaluations": counter.pictures / total,
@@ -217,89 +181,27 @@ class Generation:
         with training.applied() as learner:
             images = np.concatenate(
                 [
-                    self._sample_chunk(generator_of(learner, plan), plan, chunk, derive_seed("sample", seed, start))
-                    for start, chunk in _chunks(conditions, plan)
+                    sample_chunk(generator_of(learner, plan), plan, chunk, derive_seed("sample", seed, start))
+                    for start, chunk in chunks(conditions, plan)
                 ]
             )
         observer.stage_finished("sample", reused=False)
         return images
 
-    def pictures(self, folder: Path) -> dict[str, Pictures]:
-        """What `produce` wrote, memory-mapped."""
-        sets = {}
-        for path in sorted(folder.glob("*.images.npy")):
-            name = path.name.removesuffix(".images.npy")
-            try:
-                conditions = np.load(folder / f"{name}.conditions.npy", allow_pickle=False)
-                sets[name] = Pictures(np.load(path, mmap_mode="r", allow_pickle=False), conditions)
-            except (OSError, ValueError, EOFError) as error:
-                raise DataError(f"{path}: damaged pictures ({error}): delete {folder} and run again") from error
-        return sets
-
     def measure(self, plan: Plan, folder: Path, observer: Observer) -> Sequence[Value]:
         """Score the pictures with every metric; of those not asked for by name, the ones that can say something."""
-        evaluation, lenient = plan.spec.evaluation, not plan.spec.evaluation.metrics
-        return self.score(
-            self.pictures(folder), self.metrics(plan.spec), evaluation, plan.device, observer, lenient=lenient
-        )
+        evaluation = plan.spec.evaluation
+        metrics, lenient = self.scoring.metrics(evaluation), not evaluation.metrics
+        return self.scoring.score(load_pictures(folder), metrics, evaluation, plan.device, observer, lenient=lenient)
 
     def draw(self, plan: Plan, folder: Path, target: Path) -> None:
         """Let every metric draw its figures of what `produce` wrote, into ``target``."""
-        context = self._context(self.pictures(folder), plan.spec.evaluation, plan.device)
-        for metric in self.metrics(plan.spec):
-            with suppress(NotMeasurable):  # then there was nothing to measure either
-                metric.draw(context, target)
-
-    def score(
-        self,
-        pictures: Mapping[str, Pictures],
-        metrics: Sequence[Metric],
-        evaluation: EvaluationSpec,
-        device: torch.device,
-        observer: Observer,
-        *,
-        reference: UInt8Array | ReferenceFeatures | None = None,
-        lenient: bool = False,
-    ) -> list[Value]:
-        """Score any pictures, ours or made elsewhere, against held-out pictures or a ``reference`` of one's own.
-
-        With ``lenient``, metrics that these pictures are not for are left out.
-        """
-        context = self._context(pictures, evaluation, device)
-        if isinstance(reference, ReferenceFeatures):
-            context = replace(context, reference_features=reference)
-        elif reference is not None:
-            context = replace(context, reference=reference)
-        observer.stage_started("evaluate", len(metrics), "metrics")
-        values: list[Value] = []
-        for number, metric in enumerate(metrics, 1):
-            with suppress(NotMeasurable) if lenient else nullcontext():
-                values += metric.compute(context)
-            observer.stage_progress("evaluate", number)
-        return values
-
-    def reference(self, evaluation: EvaluationSpec, pictures: UInt8Array | None = None) -> ReferenceFeatures:
-        """Features of all real pictures that scores are against: the held-out ones, or ``pictures``."""
-        context = replace(self._context({}, evaluation), reference=pictures)
-        return reference_features(context, choose_extractor(context))
-
-    def _context(
-        self, pictures: Mapping[str, Pictures], evaluation: EvaluationSpec, device: torch.device | None = None
-    ) -> MetricContext:
-        return MetricContext(
-            data=self.data,
-            pictures=pictures,
-            evaluators=self.evaluators,
-            device=device or self.evaluators.device,
-            inception_weights=find_weights(evaluation.inception_weights),
-            extractor=evaluation.extractor,
-            cache=home() / "features",
-        )
+        self.scoring.draw(load_pictures(folder), plan.spec.evaluation, target)
 
     def sheet(self, rows: Sequence[tuple[str, Path]], target: Path, *, title: str) -> Path | None:
         """One row of pictures a folder, one column a condition; the same conditions and start noises in every row."""
         name = next(iter(self.data.condition_lists), FIDELITY)
-        sets = [(label, self.pictures(folder)[name]) for label, folder in rows]
+        sets = [(label, load_pictures(folder)[name]) for label, folder in rows]
         chosen = self._columns(sets[0][1].conditions)
         titles = [self.describe(sets[0][1].conditions[index]) for index in chosen]
         contact_sheet([(label, pictures.images[chosen]) for label, pictures in sets], titles, target, title=title)
@@ -317,39 +219,3 @@ class Generation:
         distinct = np.unique(conditions, axis=0, return_index=True)[1]
         spread = np.sort(distinct)[np.linspace(0, len(distinct) - 1, min(SHEET_COLUMNS, len(distinct))).astype(int)]
         return [int(index) for index in spread]
-
-    def _sample_chunk(self, learner: GenerativeLearner, plan: Plan, conditions: UInt8Array, seed: int) -> UInt8Array:
-        generator = torch.Generator().manual_seed(seed)
-        condition = torch.from_numpy(np.array(conditions)).to(plan.device, torch.float32)
-        images = learner.sample(condition, plan.resolved.sample, generator=generator)
-        shape = (len(conditions), self.info.channels, self.info.resolution, self.info.resolution)
-        if tuple(images.shape) != shape:
-            raise RunError(f"family {plan.spec.family!r} sampled shape {tuple(images.shape)}, expected {shape}")
-        if not bool(images.isfinite().all()):
-            raise RunError(f"family {plan.spec.family!r} sampled pictures that are not finite")
-        return cast(UInt8Array, to_uint8(images).cpu().numpy())
-
-    def _shape(self, count: int) -> tuple[int, int, int, int]:
-        return (count, self.info.resolution, self.info.resolution, self.info.channels)
-
-
-@cache
-def _known_hash(path: Path, changed: int) -> str:  # noqa: ARG001 - a changed file is hashed again
-    return file_hash(path)
-
-
-def generator_of(learner: Learner, plan: Plan) -> GenerativeLearner:
-    """The learner as one that can sample. Raises `RunError` when the family lied about its task."""
-    if not isinstance(learner, GenerativeLearner):
-        raise RunError(f"family {plan.spec.family!r} says it generates, but its learner has no sample()")
-    return learner
-
-
-def _chunks(conditions: UInt8Array, plan: Plan) -> list[tuple[int, UInt8Array]]:
-    size = int(getattr(plan.resolved.sample, "batch_size", 256))
-    return [(start, conditions[start : start + size]) for start in range(0, len(conditions), size)]
-
-
-def _save_array(path: Path, array: UInt8Array) -> None:
-    with whole_file(path) as part, part.open("wb") as file:
-        np.save(file, array, allow_pickle=False)

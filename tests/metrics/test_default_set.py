@@ -7,8 +7,8 @@ import torch
 from genbench import plugins
 from genbench.metrics.base import Estimate, NotMeasurable, Value
 from genbench.observing import Observer
-from genbench.specs import EvaluationSpec, RunSpec
-from genbench.tasks.generation import Generation
+from genbench.specs import EvaluationSpec
+from genbench.tasks.scoring import Scoring
 
 QUICK = {
     "accuracy",
@@ -33,34 +33,34 @@ def task(toy, tmp_path, monkeypatch):
     asked = np.eye(6)[np.arange(30) % 6]
     real, train = (toy.pictures(rng.integers(256, size=(30, 6)), asked, seed) for seed in (0, 1))
     context = toy.context({"fidelity": real}, test=real, train=train)
-    return Generation(context.data, context.evaluators), real
+    return Scoring(context.data, context.evaluators), real
 
 
 def test_quick_metrics_run_by_default_and_others_by_name(task):
-    generation, _ = task
-    assert {metric.name for metric in generation.metrics(RunSpec(family="any"))} == QUICK
+    scoring, _ = task
+    assert {metric.name for metric in scoring.metrics(EvaluationSpec())} == QUICK
     assert set(plugins.names("metrics")) == QUICK | ON_REQUEST | {"target_accuracy"}
-    named = RunSpec(family="any", evaluation=EvaluationSpec(metrics=("cas", "fid")))
-    assert [metric.name for metric in generation.metrics(named)] == ["cas", "fid"]
+    named = EvaluationSpec(metrics=("cas", "fid"))
+    assert [metric.name for metric in scoring.metrics(named)] == ["cas", "fid"]
 
 
 def test_two_pictures_have_no_coverage_and_that_is_an_error_only_by_name(task):
-    generation, real = task
+    scoring, real = task
     two = {"fidelity": type(real)(real.images[:2], real.conditions[:2])}
     spec, device = EvaluationSpec(), torch.device("cpu")
-    metrics = generation.metrics(RunSpec(family="any"))
-    values = generation.score(two, metrics, spec, device, Observer(), lenient=True)
+    metrics = scoring.metrics(EvaluationSpec())
+    values = scoring.score(two, metrics, spec, device, Observer(), lenient=True)
     found = {value.name for value in values}
     assert {"accuracy", "fid", "kid", "memorisation"} <= found
     assert not {"precision", "coverage", "diversity"} & found
     with pytest.raises(NotMeasurable):
-        generation.score(two, metrics, spec, device, Observer())
+        scoring.score(two, metrics, spec, device, Observer())
 
 
 def test_every_value_of_the_default_set_is_whole(task):
-    generation, real = task
-    metrics = generation.metrics(RunSpec(family="any"))
-    values = generation.score({"fidelity": real}, metrics, EvaluationSpec(), torch.device("cpu"), Observer())
+    scoring, real = task
+    metrics = scoring.metrics(EvaluationSpec())
+    values = scoring.score({"fidelity": real}, metrics, EvaluationSpec(), torch.device("cpu"), Observer())
     names = [value.name for value in values]
     assert len(names) == len(set(names))
     for metric in metrics:
