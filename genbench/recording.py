@@ -63,6 +63,7 @@ def marks(plan: Plan) -> list[str]:
     remarks = {
         "trained with the guide": needs(resolved.train),
         "evaluator-guided": needs(resolved.sample),
+        "trained on the target's labels (upper bound)": resolved.family.oracle,
         "selected by target labels (oracle)": plan.spec.selection == "oracle",
     }
     return [*(remark for remark, applies in remarks.items() if applies), *resolved.family.remarks(resolved.train)]

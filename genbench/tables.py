@@ -175,6 +175,11 @@ class Comparison:
     interval: str = "t"
     specification: str = ""
 
+    @property
+    def sheet_title(self) -> str:
+        """A title for pictures of the table's runs, which are those of each row's first seed."""
+        return f"{self.dataset} at {self.resolution}×{self.resolution}, first seed"
+
     def column(self, key: str) -> Column:
         """The column with this key. Raises `KeyError` when there is none."""
         for column in self.columns:

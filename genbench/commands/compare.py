@@ -72,7 +72,7 @@ def run_comparison(
         def sheet() -> Path | None:
             if not compared.samples:
                 return None
-            return compared.task.sheet(compared.samples, folder / "samples.png", title=table.title)
+            return compared.task.sheet(compared.samples, folder / "samples.png", title=table.sheet_title)
 
         new: list[Path] = []
         files = deliver(

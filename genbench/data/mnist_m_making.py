@@ -16,7 +16,7 @@ from PIL import Image
 from genbench.data.base import ImageData, Progress, UInt8Array
 from genbench.data.image_folder import SUFFIXES
 from genbench.data.mnist_m import NAMES, SIDE
-from genbench.data.pictures import opened
+from genbench.data.pictures import opened, to_rgb
 from genbench.errors import ConfigError, DataError
 from genbench.files import clear_os_errors, writable_folder, write_text
 from genbench.hashing import derive_seed
@@ -101,7 +101,7 @@ def read_photograph(path: Path) -> UInt8Array:
         width, height = picture.size
         if min(width, height) < SIDE:
             raise DataError(f"{path}: {width}x{height} pixels are too few to cut {SIDE}x{SIDE} from: remove it")
-        return np.asarray(picture.convert("RGB"))
+        return np.asarray(to_rgb(picture))
 
 
 def blended(

@@ -115,14 +115,15 @@ def _square(picture: Image.Image, resolution: int, fit: Fit) -> Image.Image:
     # JPEG decodes several times faster at a half or a quarter of its size; four pixels for one are left to the filter.
     picture.draft(None, (4 * resolution, 4 * resolution))
     upright = ImageOps.exif_transpose(picture) if fit == "crop" else picture
-    colour = _to_rgb(upright)
+    colour = to_rgb(upright)
     box = _central_square(colour.size) if fit == "crop" else (0, 0, *colour.size)
     if (box[2] - box[0], box[3] - box[1]) == (resolution, resolution):
         return colour.crop(box)
     return colour.resize((resolution, resolution), Image.Resampling.LANCZOS, box=box)
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Grey becomes RGB, 16-bit grey loses its lower byte, transparency shows white."""
     if picture.mode.startswith("I"):
         grey = np.asarray(picture).astype(np.int64) >> 8
         return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")

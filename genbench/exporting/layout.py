@@ -228,7 +228,8 @@ def _fronts(comparison: Comparison) -> list[str]:
         shown = {column.key: column.title for column in shown_columns(comparison)}
         if front.quality in shown and front.cost in shown and len(comparison.rows) > 2:
             quality, cost = shown[front.quality], shown[front.cost]
-            sentences.append(f"Pareto front of {quality} against {cost}, by means: {', '.join(front.rows)}")
+            between = "; " if any(", " in row for row in front.rows) else ", "
+            sentences.append(f"Pareto front of {quality} against {cost}, by means: {between.join(front.rows)}")
     return sentences
 
 

@@ -250,7 +250,7 @@ def _written(study: SweepStudy, bench: Workbench, results: Path, command: str) -
     if table is not None:
 
         def sheet() -> Path | None:
-            return _sheet(study, bench, folder, title=table.title)
+            return _sheet(study, bench, folder, title=table.sheet_title)
 
         stages, record = bench.runner.stages, bench.store.record
         files |= deliver(table, folder, stages=stages, record=record, sheet=sheet, written=new.append)

@@ -48,11 +48,12 @@ def proxy_a_distance(source: Features, target: Features) -> float:
     """d̂_A = 2·(1 - 2ε), ε the error of a linear classifier that tells source from target features.
 
     After S. Ben-David et al. (*Analysis of representations for domain adaptation*, NIPS 2006, section 4). The
-    classifier is logistic regression on standardised features, trained on every other picture of each domain, as many
-    of one as of the other; ε is its error on the rest. An ε above ½ is chance and counts as ½.
+    classifier is logistic regression on standardised features, trained on a random half of each domain's pictures (the
+    same at every call), as many of one as of the other; ε is its error on the rest. An ε above ½ is chance and counts
+    as ½.
 
     Args:
-        source: [N, D] with N ≥ 4, in an order that has nothing to do with classes.
+        source: [N, D] with N ≥ 4.
         target: [M, D] with M ≥ 4.
 
     Returns:
@@ -68,7 +69,9 @@ def proxy_a_distance(source: Features, target: Features) -> float:
     n = min(len(source), len(target))
     if n < 4:
         raise DataError(f"the proxy A-distance needs at least four pictures of each domain, not {n}")
-    features = np.concatenate([source[:n], target[:n]]).astype(np.float64)
+    generator = np.random.default_rng(0)
+    chosen = [domain[generator.permutation(len(domain))[:n]] for domain in (source, target)]
+    features = np.concatenate(chosen).astype(np.float64)
     if not np.isfinite(features).all():
         raise DataError("the learner's features are not finite numbers")
     domains = np.repeat([0, 1], n)

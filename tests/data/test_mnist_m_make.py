@@ -11,7 +11,7 @@ from genbench.commands.exits import guarded
 from genbench.data import DataRequest, ImageData, load
 from genbench.data.mnist import MNIST, STEMS
 from genbench.data.mnist_m import MNISTM
-from genbench.data.mnist_m_making import blended, make_mnist_m
+from genbench.data.mnist_m_making import blended, make_mnist_m, read_photograph
 from genbench.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.usefixtures("genbench_home")
@@ -119,6 +119,14 @@ def test_all_of_every_photograph_is_used(photographs: Path):
     pictures = [p for _, p in blended(blank, [photographs / "ramp.png"], np.random.default_rng(0), "grey")]
     corners = {(int(p[0, 0, 0]), int(p[0, 0, 1])) for p in pictures}
     assert corners == {(y, x) for y in range(3) for x in range(5)}
+
+
+def test_grey_of_16_bits_and_transparency_are_what_they_look_like(tmp_path: Path):
+    ramp = np.arange(40, dtype=np.uint8)[None, :].repeat(40, axis=0)
+    Image.fromarray(ramp.astype(np.uint16) * 256).save(tmp_path / "deep.png")
+    assert (read_photograph(tmp_path / "deep.png") == ramp[:, :, None]).all()
+    Image.new("RGBA", (40, 40), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert (read_photograph(tmp_path / "clear.png") == 255).all()
 
 
 def test_what_cannot_be_used_is_refused_and_leaves_nothing(digits: ImageData, photographs: Path, tmp_path: Path):

@@ -12,6 +12,7 @@ from genbench.data import PairBatches
 from genbench.errors import ConfigError, DataError, RunError
 from genbench.observing import Observer
 from genbench.planning import Plan, plan
+from genbench.recording import marks
 from genbench.running import Runner, build_learner
 from genbench.specs import DataSpec, EvaluationSpec, RunSpec
 from genbench.tasks.adaptation import Adaptation
@@ -112,6 +113,12 @@ def test_averaged_weights_are_resumed_exactly_and_no_target_label_reaches_them(
     for key, value in whole.items():
         assert torch.equal(value, resumed[key]), key
         assert torch.equal(value, mislabelled[key]), key
+
+
+def test_an_upper_bound_says_in_every_table_that_it_had_the_targets_labels():
+    task = opened()
+    assert marks(planned(task, "target-only")) == ["trained on the target's labels (upper bound)"]
+    assert marks(planned(task, "source-only")) == []
 
 
 def test_the_oracle_trains_on_the_targets_own_labels_under_another_identity():
@@ -215,6 +222,15 @@ def test_the_proxy_a_distance_of_equal_and_of_separate_domains():
     far = proxy_a_distance(generator.normal(size=(500, 5)), generator.normal(size=(800, 5)) + 10)
     assert 0 <= near < 0.25
     assert far == 2.0
+
+
+def test_the_proxy_a_distance_does_not_hang_on_the_order_of_classes():
+    """Classes in turns, each of which sets its domains apart in a way of its own: both halves must have both."""
+    generator = np.random.default_rng(0)
+    source, target = generator.normal(size=(2, 1000, 3))
+    source[0::2, 0] += 10
+    source[1::2, 1] += 10
+    assert proxy_a_distance(source, target) > 1.9
 
 
 def test_the_proxy_a_distance_of_two_gaussians():

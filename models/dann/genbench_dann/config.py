@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from genbench.api import TrainConfig
 from genbench_dann.networks import Normalization, Rectification
@@ -21,7 +21,9 @@ class SupervisedConfig(TrainConfig):
     rectify: Rectification = Field("relu", description="what the first convolution's outputs pass: max(x, 0) or |x|")
     bottleneck: int = Field(0, ge=0, description="features, by a last linear layer; 0: the convolutions' own number")
     standardize: bool = Field(False, description="bring each picture to mean 0 and variance 1 first")
-    classifier_hidden: tuple[int, ...] = Field((100, 100), description="widths of the label classifier's hidden layers")
+    classifier_hidden: tuple[PositiveInt, ...] = Field(
+        (100, 100), description="the label classifier's hidden layers: their widths"
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="of both classifiers' hidden layers")
     optimizer: Literal["sgd", "adam"] = Field("sgd", description="SGD with Nesterov-free momentum, or Adam")
     learning_rate: float = Field(0.01, gt=0, description="μ₀, at the start of training")
@@ -40,7 +42,7 @@ class SupervisedConfig(TrainConfig):
 class AdversarialConfig(SupervisedConfig):
     """A domain classifier, heard through gradient reversal."""
 
-    domain_hidden: tuple[int, ...] = Field((100,), description="widths of the domain classifier's hidden layers")
+    domain_hidden: tuple[PositiveInt, ...] = Field((100,), description="the domain classifier's hidden layers")
     domain_learning_rate: float | None = Field(
         None, gt=0, description="the domain classifier's own μ₀; none: learning_rate"
     )

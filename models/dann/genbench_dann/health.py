@@ -73,7 +73,7 @@ class DomainHealth:
             self._seen += len(scores)
             self._quiet += 1
         due, self.steps = self.due, self.steps + 1
-        if not due:
+        if not due or not bool(scores.isfinite().all()):  # training itself looks for losses that are not finite
             return
         self._spread(scores)
         self._reversal(strength)
@@ -95,7 +95,7 @@ class DomainHealth:
         if float(scores.std()) < DEAD_SPREAD:
             raise Diverged(
                 f"the domain classifier is dead: at step {self.steps} it gives every picture the same score, so "
-                "nothing adapts; lower train.lambda_max or train.domain_learning_rate"
+                "nothing adapts; lower train.lambda_max, train.learning_rate or train.domain_learning_rate"
             )
 
     def _reversal(self, strength: float) -> None:

@@ -13,6 +13,7 @@ from genbench_dann.learner import CDANLearner, DANNLearner, SupervisedLearner
 from genbench_dann.networks import EXTRACTORS, DomainBatchNorm, Standardize, build_extractor, feature_size, set_domains
 from genbench_dann.reversal import reverse_gradient
 from genbench_dann.schedules import adaptation_factor, learning_rate_factor
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -308,6 +309,20 @@ def test_a_domain_classifier_that_never_leaves_chance_fails_the_run_in_words():
 
 def test_chance_is_success_while_the_domain_classifier_is_heard():
     train(alive(domain_learning_rate=1e-30), 301, 0.5, gap=0.0)
+
+
+def test_numbers_that_are_no_longer_finite_are_not_called_a_dead_domain_classifier():
+    """They have other causes, and training itself names the step at which the loss stopped being finite."""
+    learner = alive()
+    learner.health.steps = 49
+    learner.health.look(torch.full((8,), math.nan), torch.ones(8), 0.5)
+    assert learner.health.steps == 50
+
+
+@pytest.mark.parametrize("settings", [{"domain_hidden": (-3,)}, {"classifier_hidden": (0,)}])
+def test_layers_without_features_are_refused(settings: dict[str, tuple[int, ...]]):
+    with pytest.raises(ValidationError, match="greater than 0"):
+        AdversarialConfig(**settings)
 
 
 def test_health_survives_an_interruption():
