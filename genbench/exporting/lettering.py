@@ -65,8 +65,16 @@ def plain_logarithmic(axes: Axes, most: int = 7) -> None:
     low, high = sorted(axes.get_xlim())
     axis = axes.xaxis
     axis.set_major_locator(FixedLocator(round_ticks(low, high, most)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
     axis.set_minor_locator(NullLocator())
+
+
+def short_number(value: float) -> str:
+    """A round number in few letters: 0.01, 5000, 20 k, 5 M."""
+    if value < 10_000:
+        return f"{value:.10g}"
+    unit, letter = next((u, x) for u, x in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if value >= u)
+    return f"{value / unit:.10g} {letter}"
 
 
 def round_ticks(low: float, high: float, most: int) -> list[float]:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from genbench.exporting import draw_objects, draw_points
 from genbench.exporting.fronts import draw_fronts
-from genbench.exporting.lettering import LONGEST, round_ticks, short_names
+from genbench.exporting.lettering import LONGEST, round_ticks, short_names, short_number
 from genbench.exporting.objects import ObjectScore
 from tests.exporting.examples import COLUMNS, comparison, marked
 
@@ -58,3 +58,10 @@ def test_no_letter_leaves_the_picture(tmp_path, draw):
     for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
         assert (edge > 250).all()
     assert picture.shape[1] < 2000
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.01, "0.01"), (5000.0, "5000"), (2e4, "20 k"), (5e6, "5 M"), (1e8, "100 M"), (2e9, "2 G")]
+)
+def test_large_numbers_are_short(value: float, text: str):
+    assert short_number(value) == text
