@@ -14,8 +14,8 @@ Trains each candidate on repetitions that no published table uses, and scores it
 * ``source``: accuracy on the source's validation pictures. With ``normalize = "domain"`` they are normalised by the
   target's statistics, so that it is no guide between normalisations.
 
-Presets were chosen by the highest mean of ``im`` and ``ami`` over pairs and repetitions; the family card says what that
-overlooked. Needs no particular machine; uses one thread.
+The family card says which presets were chosen by the mean of ``im`` and ``ami``, what that overlooked, and which by
+``agreement``. Needs no particular machine; uses one thread.
 
     python benchmarks/adaptation_choices.py --pairs mnist-m:usps mnist:mnist-m --data-root DATA --budget 100kimg \
         --repetitions 2 --candidate "lambda_max=1.0" --candidate "lambda_max=2.0; zoom=0.0"
