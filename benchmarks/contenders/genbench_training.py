@@ -57,7 +57,8 @@ def main() -> None:
     steps, batch, device = task["steps"], task["config"]["batch_size"], resolve_device(task["device"])
     images = np.load(task["train"], mmap_mode="r")
     learner = build(task, images)
-    batches = Batches(images, np.zeros((len(images), 1), np.uint8), batch, task["seed"], device)
+    conditions = np.zeros((len(images), task.get("conditions", 1)), np.uint8)
+    batches = Batches(images, conditions, batch, task["seed"], device)
     held_out = pictures(task["held_out"]).to(device)
     curve: list[torch.Tensor] = []
     resident: list[float] = []

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from genbench_ddpm.networks.context_unet import ContextUNet
-from genbench_ddpm.networks.layers import CrossAttention, GroupNorm, SelfAttention, sinusoidal_embedding
+from genbench_ddpm.networks.layers import CrossAttention, SelfAttention, sinusoidal_embedding
+from genbench_ddpm.networks.norm import GroupNorm
 from genbench_ddpm.networks.unet import UNet
 
 CONDITIONINGS = ("add", "adagn", "concat", "cross-attention")
@@ -106,15 +107,36 @@ def test_pictures_of_a_batch_do_not_mix():
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("groups", [2, 4])  # torch's own kernel, and the cast to float32
-def test_group_norm_in_bfloat16_is_the_float32_norm_rounded(groups):
+# torch's own kernel; narrow groups on a small grid, of another number of places, on a large grid, without a grid
+@pytest.mark.parametrize(
+    ("groups", "shape"), [(2, (6, 6)), (8, (8, 8)), (8, (6, 6)), (16, (32, 32)), (8, (64,)), (32, (4, 4))]
+)
+def test_group_norm_in_bfloat16_is_the_float64_norm_rounded(groups, shape):
+    """And so are its gradients: nothing errs by more than a few roundings to bfloat16."""
+    generator = torch.Generator().manual_seed(0)
     norm = GroupNorm(groups, 32)
-    x = torch.randn(2, 32, 6, 6).to(memory_format=torch.channels_last)
+    weight, bias = (torch.randn(32, generator=generator) for _ in range(2))
+    norm.load_state_dict({"weight": weight, "bias": bias})
+    x = (3 * torch.randn(2, 32, *shape, generator=generator) + 1).bfloat16()
+    gradient = torch.randn(x.shape, generator=generator).bfloat16()
+    if len(shape) == 2:
+        x, gradient = (tensor.to(memory_format=torch.channels_last) for tensor in (x, gradient))
+    x.requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
-        found = norm(x.bfloat16())
-    assert found.dtype == torch.bfloat16
-    expected = torch.nn.functional.group_norm(x.bfloat16().float(), groups).bfloat16()
-    torch.testing.assert_close(found, expected)
+        found = norm(x)
+    found.backward(gradient)
+    exact, (weight, bias) = x.detach().double().requires_grad_(), (p.double().requires_grad_() for p in (weight, bias))
+    expected = torch.nn.functional.group_norm(exact, groups, weight, bias)
+    expected.backward(gradient.double())
+    assert found.dtype == x.grad.dtype == torch.bfloat16
+    for ours, reference in (
+        (found, expected),
+        (x.grad, exact.grad),
+        (norm.weight.grad, weight.grad),
+        (norm.bias.grad, bias.grad),
+    ):
+        error = (ours.double() - reference).abs().max() / reference.abs().max()
+        assert error < 0.015
 
 
 def test_self_attention_does_not_know_where_things_are():

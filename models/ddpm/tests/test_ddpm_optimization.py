@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from genbench_ddpm import muon
 from genbench_ddpm.configuration import DDPMSampleConfig, DDPMTrainConfig
 from genbench_ddpm.learner import DiffusionLearner
 from genbench_ddpm.muon import Muon, orthogonalized
@@ -20,7 +21,7 @@ def learner(**settings):
     return DiffusionLearner(DDPMTrainConfig(**{"size": "xs", "patch_size": 2, **settings}), DATA)
 
 
-@pytest.mark.parametrize("shape", [(16, 40), (40, 16), (24, 24)])
+@pytest.mark.parametrize("shape", [(16, 40), (40, 16), (24, 24), (16, 144), (144, 16)])
 def test_singular_values_are_pulled_to_one(shape):
     matrix = torch.randn(*shape, generator=torch.Generator().manual_seed(1))
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
@@ -30,6 +31,21 @@ def test_singular_values_are_pulled_to_one(shape):
     assert values.max() < 1.3
     cosine = torch.nn.functional.cosine_similarity(found.flatten(), (u @ v).flatten(), dim=0)
     assert cosine > 0.97
+
+
+@pytest.mark.parametrize("shape", [(48, 432), (64, 256)])
+@pytest.mark.parametrize("smallest", [1.0, 1e-3])
+def test_wide_matrices_take_the_same_iterations_on_their_gram_matrix(shape, smallest):
+    """However ill-conditioned: no singular value grows, and the direction is that of the iteration on X itself."""
+    generator = torch.Generator().manual_seed(4)
+    u, s, v = torch.linalg.svd(torch.randn(*shape, generator=generator), full_matrices=False)
+    matrix = u @ (s * torch.logspace(0, math.log10(smallest), len(s))).diag() @ v
+    x = (matrix / matrix.norm()).bfloat16()
+    expected, found = muon._directly(x.float(), 5), orthogonalized(matrix)
+    assert shape[1] >= muon.WIDE * shape[0]
+    assert torch.linalg.svdvals(found).max() < 1.5
+    cosine = torch.nn.functional.cosine_similarity(found.flatten(), expected.flatten(), dim=0)
+    assert cosine > (0.999 if smallest == 1.0 else 0.98)
 
 
 def test_one_muon_step_is_the_formula():

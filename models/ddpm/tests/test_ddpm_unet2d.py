@@ -7,7 +7,7 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from genbench_ddpm.configuration import DDPMSampleConfig, DDPMTrainConfig
 from genbench_ddpm.learner import DiffusionLearner
-from genbench_ddpm.networks.layers import GroupNorm
+from genbench_ddpm.networks.norm import GroupNorm
 from genbench_ddpm.networks.registry import build_network
 from genbench_ddpm.networks.unet2d import UNet2D
 from genbench_ddpm.recipes import DDPM_RECIPES

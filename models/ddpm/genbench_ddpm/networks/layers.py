@@ -9,31 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-QUICK_GROUP = 16
-"""Channels of a group from which on torch's kernel for bfloat16 on a CPU is the quicker one."""
-
-
-class GroupNorm(nn.GroupNorm):
-    """Group normalisation with statistics in float32, whose result has the input's type again.
-
-    On a CPU, groups of few channels take several times as long in bfloat16 as the two casts and the float32 norm;
-    groups of `QUICK_GROUP` and more take half as long.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """[N, C, H, W] → the same."""
-        with torch.autocast(input.device.type, enabled=False):
-            if input.device.type == "cpu" and self.num_channels >= QUICK_GROUP * self.num_groups:
-                return super().forward(input)
-            return super().forward(input.float()).to(input.dtype)
-
-
-def group_norm(channels: int, *, affine: bool = True) -> GroupNorm:
-    """Groups of about sixteen channels."""
-    groups = max(1, channels // 16)
-    while channels % groups:
-        groups -= 1
-    return GroupNorm(groups, channels, affine=affine)
+from genbench_ddpm.networks.norm import group_norm
 
 
 def scaled(layer: nn.Module, factor: float) -> nn.Module:

@@ -13,10 +13,10 @@ from genbench_ddpm.networks.layers import (
     CrossAttention,
     ResidualBlock,
     SelfAttention,
-    group_norm,
     scaled,
     sinusoidal_embedding,
 )
+from genbench_ddpm.networks.norm import group_norm
 
 UNetSize = Literal["xs", "s", "m", "l"]
 Conditioning = Literal["none", "add", "adagn", "concat", "cross-attention"]

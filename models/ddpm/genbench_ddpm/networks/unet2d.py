@@ -10,7 +10,7 @@ import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
 
-from genbench_ddpm.networks.layers import GroupNorm
+from genbench_ddpm.networks.norm import GroupNorm
 
 UNet2DConditioning = Literal["none", "add", "adagn", "concat"]
 
