@@ -3,6 +3,10 @@
 `python benchmarks/small_compute.py [--dataset clevr-synth] [--budget 4e13flop] [--repetitions 1]` trains the preset and
 its variants and prints a table: the guide's accuracy on pictures made for conditions of the validation split. The test
 split and the referee are not looked at: this is how choices are made, not how results are reported.
+
+    python benchmarks/small_compute.py                                        # what to leave out
+    python benchmarks/small_compute.py --dataset mnist --data-root DATA --budget 40kimg --only "the preset" \
+        --guidance 1 1.5 2 3 --pictures 1000                                  # which scale of guidance
 """
 
 from __future__ import annotations
@@ -62,19 +66,21 @@ def main() -> None:
     print(
         f"{task.info.name} {task.info.resolution}, {arguments.budget}, one thread of {describe_machine(device)['cpu']}"
     )
-    print(f"guide's accuracy on {GUIDE_PICTURES} pictures for validation conditions\n")
-    print("| variant | pictures seen | guidance 1 | guidance 5 | seconds |\n|---|---|---|---|---|", flush=True)
+    print(f"guide's accuracy on {arguments.pictures} pictures for validation conditions\n")
+    scales = " | ".join(f"guidance {scale:g}" for scale in arguments.guidance)
+    print(f"| variant | pictures seen | {scales} | seconds |", flush=True)
+    print("|---" * (3 + len(arguments.guidance)) + "|", flush=True)
     for name, (changes, spread) in VARIANTS.items():
         if arguments.only and arguments.only not in name:
             continue
         for repetition in range(arguments.repetitions):
             changed = spec.model_copy(update={"train": changes, "repetition": repetition})
             with condition_std(spread):
-                print(f"| {name} | {measure(plan(changed, task), task, device)} |", flush=True)
+                print(f"| {name} | {measure(plan(changed, task), task, device, arguments)} |", flush=True)
 
 
-def measure(chosen: Plan, task: Generation, device: torch.device) -> str:
-    """Train, and score the pictures by the guide without and with guidance."""
+def measure(chosen: Plan, task: Generation, device: torch.device, arguments: argparse.Namespace) -> str:
+    """Train, and score the pictures by the guide at each scale of guidance."""
     config = chosen.resolved.train
     batches = task.batches(batch_size=config.batch_size, seed=chosen.seed, device=device, augment="none")  # type: ignore[attr-defined]
     training = Training(
@@ -88,7 +94,7 @@ def measure(chosen: Plan, task: Generation, device: torch.device) -> str:
     )
     training.run()
     scores = []
-    for scale in (1.0, 5.0):
+    for scale in arguments.guidance:
         sample = chosen.resolved.sample.model_copy(update={"guidance_scale": scale})
 
         def sampled(learner: Any, conditions: Any, sample: Any = sample) -> Any:
@@ -100,11 +106,13 @@ def measure(chosen: Plan, task: Generation, device: torch.device) -> str:
             pixels = (torch.cat(made).clamp(-1, 1) + 1) * 127.5
             return pixels.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
-        criterion = guide_accuracy(task.data.splits["validation"], task.evaluators.guide, sampled)
+        split, guide = task.data.splits["validation"], task.evaluators.guide
+        criterion = guide_accuracy(split, guide, sampled, arguments.pictures)
         with training.applied() as learner:
-            scores.append(criterion.compute(learner, GUIDE_PICTURES))
+            scores.append(criterion.compute(learner, arguments.pictures))
     costs = training.costs()
-    return f"{costs['train_pictures']:,.0f} | {scores[0]:.3f} | {scores[1]:.3f} | {costs['train_s']:.0f}"
+    shown = " | ".join(f"{score:.3f}" for score in scores)
+    return f"{costs['train_pictures']:,.0f} | {shown} | {costs['train_s']:.0f}"
 
 
 @contextmanager
@@ -125,6 +133,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--budget", default="4e13flop")
     parser.add_argument("--repetitions", type=int, default=1)
+    parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 3.0])
+    parser.add_argument("--pictures", type=int, default=GUIDE_PICTURES)
     parser.add_argument("--only", help="variants whose name contains this")
     return parser.parse_args()
 

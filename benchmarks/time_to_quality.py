@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,6 @@ class Part:
     good: float
     ladder: Sequence[int]
     measured: Sequence[str] = ("accuracy",)
-    flags: Sequence[str] = field(default=())
 
 
 PARTS = {
@@ -88,7 +87,7 @@ def main() -> None:
         page = settings.page("time-to-quality", "Time to quality", INTRODUCTION)
         for name in options.parts:
             part = PARTS[name]
-            rows = ladder(part, options, settings)
+            rows = ladder(part, options)
             rows += {"mnist": peers, "iclevr": reports}[name](part, options, settings, rows)
             page.text(f"## {part.dataset} at {part.resolution}×{part.resolution}", table(part, rows))
             page.text(verdict(part, rows))
@@ -96,38 +95,20 @@ def main() -> None:
         print(page.write().read_text())
 
 
-def ladder(part: Part, options: argparse.Namespace, settings: Settings) -> list[Row]:
+def ladder(part: Part, options: argparse.Namespace) -> list[Row]:
     """`quick` at every budget, until it is good."""
     rows: list[Row] = []
     for thousands in options.ladder or part.ladder:
-        rows.append(
-            trained("ddpm", f"`quick`, {thousands} thousand pictures", f"{thousands}kimg", part, options, settings)
-        )
+        rows.append(trained("ddpm", f"`quick`, {thousands} thousand pictures", f"{thousands}kimg", part, options))
         if min(rows[-1].scores.values()) >= part.good:
             break
     return rows
 
 
-def trained(
-    what: str, name: str, budget: str, part: Part, options: argparse.Namespace, settings: Settings, *flags: str
-) -> Row:
+def trained(what: str, name: str, budget: str, part: Part, options: argparse.Namespace, *flags: str) -> Row:
     """One `genbench run`."""
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "genbench",
-            "run",
-            what,
-            "--dataset",
-            part.dataset,
-            "--data-root",
-            str(options.data_root),
-        ),
-        *("--resolution", str(part.resolution), "--budget", budget, "--metrics", "accuracy", "--format", "json"),
-        *("--device", options.device, "--results", str(settings.scratch / "results"), *flags),
-    ]
-    metrics = _json(command)["metrics"]
+    wanted = ["--resolution", str(part.resolution), "--budget", budget, *flags]
+    metrics = _genbench(["run", what, *wanted], part, options)["metrics"]
     costs = {key: metrics[key]["value"] for key in ("train_pictures", "train_flop", "train_s")}
     scores = {key: metrics[key]["value"] for key in part.measured}
     row = Row(name, costs["train_pictures"], costs["train_flop"], costs["train_s"], scores)
@@ -139,7 +120,7 @@ def reports(part: Part, options: argparse.Namespace, settings: Settings, rows: S
     """Report D's network and settings for as long as the best rung took; what D1 and A come to by their reports."""
     last = rows[-1]
     sampling = ["--set", "sample.num_inference_steps=25", "--set", "sample.sampler=ddim"]
-    found = [trained("d1", "D1's settings, as long", f"{last.seconds:.0f}s", part, options, settings, *sampling)]
+    found = [trained("d1", "D1's settings, as long", f"{last.seconds:.0f}s", part, options, *sampling)]
     for name, score in (("d1", (0.8472, 0.8690)), ("a", (0.5795, 0.5952))):
         found += [whole_recipe(name, size, score, part, options, settings) for size in (part.resolution, 64)]
     return found
@@ -192,21 +173,7 @@ def peers(part: Part, options: argparse.Namespace, settings: Settings, rows: Seq
         Image.fromarray(pixels.squeeze()).save(folder / f"{number:04}.png")
     labels = {f"{number:04}.png": str(label) for number, label in enumerate(said["asked"])}
     (folder / "labels.json").write_text(json.dumps(labels))
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "genbench",
-            "evaluate",
-            str(folder),
-            "--dataset",
-            part.dataset,
-            "--metrics",
-            "accuracy",
-        ),
-        *("--data-root", str(options.data_root), "--format", "json", "--results", str(settings.scratch / "results")),
-    ]
-    accuracy = _json(command)["metrics"]["accuracy"]
+    accuracy = _genbench(["evaluate", str(folder)], part, options)["metrics"]["accuracy"]
     score = accuracy["mean"] if "mean" in accuracy else accuracy["value"]
     return [Row(f"`{PEER}`", said["units"], said["units"] * said["flop"], said["seconds"], {"accuracy": score})]
 
@@ -242,7 +209,18 @@ def verdict(part: Part, rows: Sequence[Row]) -> str:
     return " ".join(lines)
 
 
-def _json(command: Sequence[str]) -> dict[str, Any]:
+def _genbench(words: Sequence[str], part: Part, options: argparse.Namespace) -> dict[str, Any]:
+    """What a command of genbench says as JSON."""
+    common = {
+        "--dataset": part.dataset,
+        "--data-root": options.data_root,
+        "--metrics": "accuracy",
+        "--device": options.device,
+        "--results": options.results,
+        "--format": "json",
+    }
+    flags = [str(word) for pair in common.items() for word in pair]
+    command = [sys.executable, "-m", "genbench", *words, *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ContenderFailed(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-1500:]}")
@@ -256,11 +234,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="where trainings are kept, and found again"
+    )
     parser.add_argument("--ladder", type=int, nargs="+", help="budgets of quick in thousands of pictures")
     parser.add_argument("--peer-seconds", type=float, default=600.0, help="training of the peer")
     parser.add_argument("--draw", type=int, default=100, help="pictures that the peer draws")
     options = parser.parse_args()
     options.parts = options.parts or list(PARTS)
+    options.data_root, options.results = options.data_root.resolve(), options.results.resolve()
     if unknown := sorted(set(options.parts) - set(PARTS)):
         parser.error(f"{', '.join(unknown)}: there is no such part: choose from {', '.join(PARTS)}")
     if not (PEERS / "python").exists():

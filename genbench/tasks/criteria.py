@@ -23,7 +23,7 @@ LOSS_PICTURES = 256
 CLASSIFIED_PICTURES = 1000
 """Pictures, at most, that are classified for a score of adaptation."""
 GUIDE_PICTURES = 128
-"""Pictures sampled for the guide's score."""
+"""Pictures sampled for the guide's score, unless told otherwise."""
 
 _CHUNK = 64
 
@@ -55,10 +55,10 @@ def validation_loss(split: Split, device: torch.device) -> Criterion:
     return Criterion("validation", "validation/loss", "loss on validation pictures", "lower", compute)
 
 
-def guide_accuracy(split: Split, guide: Evaluator, sampler: Sampler) -> Criterion:
+def guide_accuracy(split: Split, guide: Evaluator, sampler: Sampler, pictures: int = GUIDE_PICTURES) -> Criterion:
     """``guide``: the guide's top-k accuracy on pictures made for conditions of the validation split."""
     conditions = split.conditions[fixed_order(len(split))]
-    conditions = conditions[conditions.any(axis=1)][:GUIDE_PICTURES]
+    conditions = conditions[conditions.any(axis=1)][:pictures]
 
     def compute(learner: Learner, pictures: int) -> float | None:  # noqa: ARG001 - sampling was asked for at its price
         if not isinstance(learner, GenerativeLearner):

@@ -11,12 +11,14 @@ FEW_STEPS: dict[str, Any] = {"num_inference_steps": 20, "guidance_scale": 1.5}
 
 SCENES: dict[str, Any] = {
     "size": "s",
+    "coarse_width": 128,
     "learning_rate": 1e-3,
     "optimizer": "muon",
     "scaling_factor": "auto",
     "timestep_sampling": "logit-normal",
     "logit_mean": 1.0,
     "logit_std": 1.4,
+    "conditioning": "adagn+cross-attention",
 }
 """What learns sets of objects in front of a plain background soon: how many and which are settled at high noise."""
 
@@ -39,8 +41,8 @@ def presets(sampler: dict[str, Any]) -> dict[str, Preset]:
             train={"size": "xs", "patch_size": 2, "batch_size": 32, "learning_rate": 2e-3},
             sample=few,
             at={
-                28: {"budget": "400kimg"},
-                32: {"budget": "270kimg", "train": SCENES, "sample": STRONG | {"guidance_scale": 3.0}},
+                28: {"budget": "200kimg"},
+                32: {"budget": "320kimg", "train": SCENES, "sample": STRONG | {"guidance_scale": 3.0}},
                 64: {"budget": "300kimg", "train": {**SCENES, "patch_size": 4}, "sample": STRONG},
             },
         ),

@@ -7,7 +7,7 @@ from genbench_ddpm.networks.layers import CrossAttention, SelfAttention, sinusoi
 from genbench_ddpm.networks.norm import GroupNorm
 from genbench_ddpm.networks.unet import UNet
 
-CONDITIONINGS = ("add", "adagn", "concat", "cross-attention")
+CONDITIONINGS = ("add", "adagn", "concat", "cross-attention", "adagn+cross-attention")
 K = 5
 
 
@@ -98,13 +98,37 @@ def test_context_unet_looks_at_time_and_conditions():
         assert not torch.allclose(network(x, time, conditions), network(x, time, 1 - conditions))
 
 
-def test_pictures_of_a_batch_do_not_mix():
-    network = UNet(3, K, 16, size="xs", conditioning="cross-attention").eval()
+@pytest.mark.parametrize("conditioning", ["cross-attention", "adagn+cross-attention"])
+def test_pictures_of_a_batch_do_not_mix(conditioning):
+    network = UNet(3, K, 16, size="xs", conditioning=conditioning).eval()
     x, time, conditions = inputs(3, 3, 16)
     with torch.no_grad():
         together = network(x, time, conditions)
         alone = torch.cat([network(*(part[i : i + 1] for part in (x, time, conditions))) for i in range(3)])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+
+
+def test_conditions_are_looked_at_from_every_block_of_the_coarsest_grid():
+    """Silencing the embedded vector leaves the tokens, and silencing the tokens leaves the vector."""
+    network = UNet(1, K, 16, size="xs", conditioning="adagn+cross-attention").eval()
+    looks = [module for module in network.modules() if isinstance(module, CrossAttention)]
+    assert len(looks) == 5
+    x, time, conditions = inputs(2, 1, 16)
+
+    def change():
+        with torch.no_grad():
+            return (network(x, time, conditions) - network(x, time, 1 - conditions)).abs().mean()
+
+    assert change() > 0
+    silenced = network.embed_conditions.weight.detach().clone()
+    with torch.no_grad():
+        network.embed_conditions.weight.zero_()
+        assert change() > 0
+        for look in looks:
+            look.out.weight.zero_()
+        assert change() == 0
+        network.embed_conditions.weight.copy_(silenced)
+        assert change() > 0
 
 
 # torch's own kernel; narrow groups on a small grid, of another number of places, on a large grid, without a grid

@@ -140,6 +140,7 @@ def test_without_diffusers_the_error_says_what_to_install(monkeypatch):
     [
         ({"block_out_channels": [8] * 8}, "multiple of 128, but objects has 64"),
         ({"conditioning": "cross-attention"}, "no cross-attention"),
+        ({"conditioning": "adagn+cross-attention"}, "no cross-attention"),
     ],
 )
 def test_what_does_not_fit_is_one_clear_error(settings, message):

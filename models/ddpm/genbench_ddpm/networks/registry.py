@@ -25,6 +25,7 @@ def _unet(config: DDPMTrainConfig, data: DataInfo) -> nn.Module:
         len(data.conditions),
         data.resolution,
         size=config.size,
+        coarse_width=config.coarse_width,
         patch=config.patch_size,
         conditioning=config.conditioning,
         dropout=config.dropout,
@@ -51,7 +52,7 @@ def _unet2d(config: DDPMTrainConfig, data: DataInfo) -> nn.Module:
             f"train.block_out_channels has {levels} levels, which need a resolution that is a multiple of "
             f"{2 ** (levels - 1)}, but {data.name} has {data.resolution}: use fewer levels, or another resolution"
         )
-    if conditioning == "cross-attention":
+    if conditioning == "cross-attention" or conditioning == "adagn+cross-attention":  # noqa: PLR1714 - mypy follows ==
         raise ConfigError("train.network unet2d has no cross-attention: use train.conditioning add, adagn or concat")
     try:
         from genbench_ddpm.networks.unet2d import UNet2D

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import torch
@@ -19,7 +19,7 @@ from genbench_ddpm.networks.layers import (
 from genbench_ddpm.networks.norm import group_norm
 
 UNetSize = Literal["xs", "s", "m", "l"]
-Conditioning = Literal["none", "add", "adagn", "concat", "cross-attention"]
+Conditioning = Literal["none", "add", "adagn", "concat", "cross-attention", "adagn+cross-attention"]
 
 COARSEST = 8
 """Grids are halved until they are at most this wide; attention works on the coarsest."""
@@ -56,10 +56,13 @@ class UNet(nn.Module):
         conditions: K.
         resolution: of the picture in pixels; the patch must divide it.
         size: one of ``xs, s, m, l``.
+        coarse_width: channels of the coarsest grid, in place of the size's.
         patch: pixels on a side of a patch.
         conditioning: how conditions enter. ``adagn``: added to the time embedding, which scales and shifts norms.
             ``add``: added to the time embedding, which is added to the features. ``concat``: as K constant planes
-            beside the picture. ``cross-attention``: as tokens that the coarsest grid looks at. ``none``: not at all.
+            beside the picture. ``cross-attention``: as tokens that the coarsest grid looks at, once.
+            ``adagn+cross-attention``: as ``adagn``, and as tokens, after every block of the coarsest grid.
+            ``none``: not at all.
         dropout: inside residual blocks.
     """
 
@@ -70,25 +73,29 @@ class UNet(nn.Module):
         resolution: int,
         *,
         size: UNetSize = "s",
+        coarse_width: int | None = None,
         patch: int = 1,
         conditioning: Conditioning = "adagn",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        shape = SHAPES[size]
+        shape = SHAPES[size] if coarse_width is None else replace(SHAPES[size], bottom=coarse_width)
         widths = level_widths(shape, resolution // patch)
         embedding = 4 * shape.width
         self.patch = patch
         self.conditioning = conditioning
         self.time_width = shape.width
         self.embed_time = nn.Linear(self.time_width, embedding)
-        self.embed_conditions = nn.Linear(conditions, embedding) if conditioning in ("add", "adagn") else None
+        embedded = conditioning in ("add", "adagn", "adagn+cross-attention")
+        self.embed_conditions = nn.Linear(conditions, embedding) if embedded else None
         if self.embed_conditions is not None:
             nn.init.normal_(self.embed_conditions.weight, std=CONDITION_STD)
         self.embed = nn.Linear(embedding, embedding)
 
-        def block(inputs: int, outputs: int) -> ResidualBlock:
-            return ResidualBlock(inputs, outputs, embedding, adaptive=conditioning != "add", dropout=dropout)
+        def block(inputs: int, outputs: int, level: int) -> nn.Module:
+            plain = ResidualBlock(inputs, outputs, embedding, adaptive=conditioning != "add", dropout=dropout)
+            looks = conditioning == "adagn+cross-attention" and level == len(widths) - 1
+            return LookingBlock(plain, CrossAttention(outputs, conditions)) if looks else plain
 
         planes = conditions if conditioning == "concat" else 0
         self.enter = nn.Conv2d(channels * patch**2 + planes, widths[0], 3, padding=1)
@@ -97,17 +104,18 @@ class UNet(nn.Module):
         width = widths[0]
         for level, target in enumerate(widths):
             for _ in range(shape.blocks):
-                self.down.append(block(width, target))
+                self.down.append(block(width, target, level))
                 skips.append(width := target)
             if level < len(widths) - 1:
                 self.down.append(Downsample(width))
                 skips.append(width)
-        self.middle = nn.ModuleList([block(width, width), SelfAttention(width), block(width, width)])
+        bottom = len(widths) - 1
+        self.middle = nn.ModuleList([block(width, width, bottom), SelfAttention(width), block(width, width, bottom)])
         if conditioning == "cross-attention":
             self.middle.insert(2, CrossAttention(width, conditions))
         for level, target in reversed(list(enumerate(widths))):
             for _ in range(shape.blocks + 1):
-                self.up.append(block(width + skips.pop(), target))
+                self.up.append(block(width + skips.pop(), target, level))
                 width = target
             if level > 0:
                 self.up.append(Upsample(width, width := widths[level - 1]))
@@ -127,16 +135,42 @@ class UNet(nn.Module):
         h = self.enter(h.contiguous(memory_format=torch.channels_last))
         skips = [h]
         for layer in self.down:
-            h = layer(h, embedding)
+            h = _through(layer, h, embedding, conditions)
             skips.append(h)
         for layer in self.middle:
-            if isinstance(layer, ResidualBlock):
-                h = layer(h, embedding)
-            else:
-                h = layer(h, conditions) if isinstance(layer, CrossAttention) else layer(h)
+            h = _through(layer, h, embedding, conditions)
         for layer in self.up:
-            h = layer(h) if isinstance(layer, Upsample) else layer(torch.cat([h, skips.pop()], dim=1), embedding)
+            entering = h if isinstance(layer, Upsample) else torch.cat([h, skips.pop()], dim=1)
+            h = _through(layer, entering, embedding, conditions)
         return F.pixel_shuffle(self.leave(F.silu(self.norm(h))), self.patch)
+
+
+def _through(layer: nn.Module, h: Tensor, embedding: Tensor, conditions: Tensor) -> Tensor:
+    """What a layer makes of features, handing it what it asks for."""
+    if isinstance(layer, LookingBlock):
+        return cast(Tensor, layer(h, embedding, conditions))
+    if isinstance(layer, ResidualBlock):
+        return cast(Tensor, layer(h, embedding))
+    if isinstance(layer, CrossAttention):
+        return cast(Tensor, layer(h, conditions))
+    return cast(Tensor, layer(h))
+
+
+class LookingBlock(nn.Module):
+    """A residual block after which every place looks at the conditions.
+
+    A place that has begun to become a red object can ask which red object is wanted: embedded in one vector for the
+    whole picture, colours and shapes of several objects mix.
+    """
+
+    def __init__(self, block: ResidualBlock, look: CrossAttention) -> None:
+        super().__init__()
+        self.block = block
+        self.look = look
+
+    def forward(self, x: Tensor, embedding: Tensor, conditions: Tensor) -> Tensor:
+        """[N, inputs, H, W] → [N, outputs, H, W]."""
+        return cast(Tensor, self.look(self.block(x, embedding), conditions))
 
 
 class Downsample(nn.Module):
@@ -146,7 +180,7 @@ class Downsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:  # noqa: ARG002
+    def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] → [N, C, H/2, W/2]."""
         return cast(Tensor, self.conv(x))
 
