@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of every contender")
     parser.add_argument("--inception-weights", type=Path)
+    parser.add_argument("--only", default="", help="cases of training whose title contains this, such as C-small")
     options = parser.parse_args(arguments)
     if unknown := sorted(set(options.names) - set(NAMES)):
         parser.error(f"{', '.join(unknown)}: there is no such benchmark: choose from {', '.join(NAMES)}")
@@ -67,6 +69,7 @@ def main() -> None:
                     inception=find_weights(options.inception_weights),
                     scratch=Path(scratch),
                     command=_typed(options, name),
+                    only=options.only,
                 )
                 path = importlib.import_module(f"benchmarks.{name}").run(settings)
             except (ContenderFailed, GenbenchError) as error:
@@ -81,7 +84,8 @@ def main() -> None:
 def _typed(options: argparse.Namespace, name: str) -> str:
     """The command that makes this page again; where files lie is nobody's business."""
     chosen = f"--rounds {options.rounds} --amount {options.amount:g} --device {options.device}"
-    return f"python -m benchmarks.bench {name} {chosen} --threads {options.threads}"
+    only = f" --only {shlex.quote(options.only)}" if options.only and name == "training" else ""
+    return f"python -m benchmarks.bench {name} {chosen} --threads {options.threads}{only}"
 
 
 if __name__ == "__main__":

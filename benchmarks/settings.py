@@ -34,6 +34,7 @@ class Settings:
         inception: the file of Inception weights, or None.
         scratch: an empty folder for pictures and results.
         command: as typed, for the pages.
+        only: cases of `training` whose title contains this.
     """
 
     device: str
@@ -43,6 +44,7 @@ class Settings:
     inception: Path | None
     scratch: Path
     command: str
+    only: str = ""
 
     @cached_property
     def place(self) -> torch.device:

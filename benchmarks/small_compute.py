@@ -42,7 +42,10 @@ VARIANTS: Mapping[str, tuple[dict[str, Any], float]] = {
     "conditions embedded by small weights": ({}, PYTORCHS_STD),
     "batches of 128": ({"batch_size": 128}, unet.CONDITION_STD),
     "no patches": ({"patch_size": 1}, unet.CONDITION_STD),
-    "conditions by cross-attention": ({"conditioning": "cross-attention"}, unet.CONDITION_STD),
+    "the coarse grid as wide as size s has it": ({"coarse_width": None}, unet.CONDITION_STD),
+    "the coarse grid half as wide": ({"coarse_width": 64}, unet.CONDITION_STD),
+    "conditions in one vector alone": ({"conditioning": "adagn"}, unet.CONDITION_STD),
+    "conditions as tokens alone": ({"conditioning": "cross-attention"}, unet.CONDITION_STD),
     "ε in place of v": ({"prediction_type": "epsilon"}, unet.CONDITION_STD),
     "none of Muon, scale, timesteps, weights": (
         {"optimizer": "adamw", "scaling_factor": 1.0, "timestep_sampling": "uniform"},

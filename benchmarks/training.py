@@ -16,6 +16,7 @@ from benchmarks import reporting
 from benchmarks.alternating import Bout, alternate, rate
 from benchmarks.reporting import Page, markdown
 from benchmarks.settings import Settings
+from genbench.errors import ConfigError
 
 PEAK = "bfloat16 matrix products"
 BASE = "diffusers float32"
@@ -36,7 +37,10 @@ products, measured in the same round, that a step's matrix products and convolut
 
 @dataclass(frozen=True)
 class Case:
-    """A network, ``dim`` and ``multiples`` for the peer of equal parameters, and ``width``, ``blocks`` for our own."""
+    """A network, ``dim`` and ``multiples`` for the peer of equal parameters, and ``width``, ``blocks`` for our own.
+
+    ``looks`` times on the way, ``held_out`` pictures are looked at.
+    """
 
     widths: tuple[int, ...]
     attention: tuple[int, ...]
@@ -48,21 +52,32 @@ class Case:
     width: int = 64
     blocks: int = 1
     rate: float = 1e-3
+    looks: int = 8
+    held_out: int = 64
 
 
 LARGE = (128, 128, 256, 256, 512, 512)
 CASES = {
     "32-64-64 at 32×32": Case((32, 64, 64), (), 32, 64, 100, 32, (1, 2, 2)),
-    "C-small at 64×64": Case((32, 64, 64), (2, 3), 64, 32, 40, 26, (1, 2, 4)),
-    "C-large at 64×64": Case(LARGE, (5,), 64, 4, 4, 114, (1, 2, 4, 8), width=256, blocks=2, rate=1e-4),
+    "C-small at 64×64": Case((32, 64, 64), (2, 3), 64, 32, 40, 26, (1, 2, 4), looks=4, held_out=32),
+    "C-large at 64×64": Case(
+        LARGE, (5,), 64, 4, 4, 114, (1, 2, 4, 8), width=256, blocks=2, rate=1e-4, looks=2, held_out=16
+    ),
 }
 
 
 def run(settings: Settings) -> Path:
-    """Run every case; the page's path."""
+    """Run every case, or those that were chosen; the page's path.
+
+    Raises:
+        ConfigError: when no case has such a title.
+    """
+    chosen = [title for title in CASES if settings.only in title]
+    if not chosen:
+        raise ConfigError(f"--only {settings.only}: no case is called so: choose from {', '.join(CASES)}")
     page = settings.page("training", "Training step", INTRODUCTION)
-    for title, case in CASES.items():
-        measure(title, case, settings, page)
+    for title in chosen:
+        measure(title, CASES[title], settings, page)
     return page.write()
 
 
@@ -74,13 +89,13 @@ def measure(title: str, case: Case, settings: Settings, page: Page) -> None:
     pictures = batch * max(steps, 4)
     task = {
         "train": str(settings.pictures(pictures, case.resolution)),
-        "held_out": str(settings.pictures(64 if case.width < 256 else 16, case.resolution, "validation")),
+        "held_out": str(settings.pictures(case.held_out, case.resolution, "validation")),
         "steps": steps,
         "warmup": min(10, max(1, steps // 5)),
         "rise": max(1, steps // 10),
         "rate": case.rate,
         "batch": batch,
-        "looks": min(8, steps),
+        "looks": min(case.looks, steps),
         "seed": 0,
         "profile": True,
         "widths": case.widths,

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from genbench_ddpm.prediction import PredictionType
 
+from benchmarks import training
 from benchmarks.alternating import ROOT
 from benchmarks.bench import parse
 from benchmarks.contenders.genbench_training import build, noise_of
 from benchmarks.contenders.measuring import LEVELS, StepClock, epsilon_loss
 from benchmarks.growth import slope
+from benchmarks.settings import Settings
+from genbench.errors import ConfigError
 
 CPU = torch.device("cpu")
 ALPHA_BARS = torch.linspace(0.999, 0.001, 1000)
@@ -83,6 +87,12 @@ def test_unknown_benchmarks_are_refused(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit, match="2"):
         parse(["trainings"])
     assert "trainings: there is no such benchmark" in capsys.readouterr().err
+
+
+def test_cases_that_do_not_exist_are_refused(tmp_path: Path) -> None:
+    settings = Settings("cpu", 1, 1, 1.0, None, tmp_path, "a command", only="C-tiny")
+    with pytest.raises(ConfigError, match=r"C-tiny: no case is called so: choose from .*C-small"):
+        training.run(settings)
 
 
 def test_a_command_is_a_contender_with_the_number_that_it_prints() -> None:
