@@ -14,7 +14,6 @@ from genbench_ddpm.samplers import SamplerName, Spacing, Variance
 from genbench_ddpm.schedules import ScheduleName
 
 Channels = Annotated[int, Field(ge=8, multiple_of=8)]
-CoarseWidth = Annotated[int, Field(ge=32, le=4096, multiple_of=32)]
 NetworkName = Literal["unet", "context-unet", "unet2d"]
 
 
@@ -38,9 +37,6 @@ class DDPMTrainConfig(TrainConfig):
 
     network: NetworkName = Field("unet", description="the denoising network")
     size: UNetSize = Field("s", description="size of the unet")
-    coarse_width: CoarseWidth | None = Field(
-        None, description="channels of the unet's coarsest grid; default: its size's"
-    )
     patch_size: int = Field(1, ge=1, description="pixels on a side of the patches that the unet works on")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout inside the residual blocks of unet and unet2d")
     width: int = Field(256, ge=8, multiple_of=8, description="channels of the context-unet's finest grid")

@@ -10,8 +10,7 @@ from genbench_ddpm.recipes import DDIM_RECIPES, DDPM_RECIPES
 FEW_STEPS: dict[str, Any] = {"num_inference_steps": 20, "guidance_scale": 1.5}
 
 SCENES: dict[str, Any] = {
-    "size": "s",
-    "coarse_width": 128,
+    "size": "xs+",
     "learning_rate": 1e-3,
     "optimizer": "muon",
     "scaling_factor": "auto",
@@ -42,7 +41,7 @@ def presets(sampler: dict[str, Any]) -> dict[str, Preset]:
             sample=few,
             at={
                 28: {"budget": "200kimg"},
-                32: {"budget": "320kimg", "train": SCENES, "sample": STRONG | {"guidance_scale": 3.0}},
+                32: {"budget": "220kimg", "train": SCENES, "sample": STRONG | {"guidance_scale": 3.0}},
                 64: {"budget": "300kimg", "train": {**SCENES, "patch_size": 4}, "sample": STRONG},
             },
         ),

@@ -25,7 +25,7 @@ def learner(**settings):
 def test_singular_values_are_pulled_to_one(shape):
     matrix = torch.randn(*shape, generator=torch.Generator().manual_seed(1))
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
-    found = orthogonalized(matrix)
+    found = orthogonalized(matrix[None])[0]
     values = torch.linalg.svdvals(found)
     assert values.min() > 0.6
     assert values.max() < 1.3
@@ -41,7 +41,7 @@ def test_wide_matrices_take_the_same_iterations_on_their_gram_matrix(shape, smal
     u, s, v = torch.linalg.svd(torch.randn(*shape, generator=generator), full_matrices=False)
     matrix = u @ (s * torch.logspace(0, math.log10(smallest), len(s))).diag() @ v
     x = (matrix / matrix.norm()).bfloat16()
-    expected, found = muon._directly(x.float(), 5), orthogonalized(matrix)
+    expected, found = muon._directly(x.float()[None], 5)[0], orthogonalized(matrix[None])[0]
     assert shape[1] >= muon.WIDE * shape[0]
     assert torch.linalg.svdvals(found).max() < 1.5
     cosine = torch.nn.functional.cosine_similarity(found.flatten(), expected.flatten(), dim=0)
@@ -54,9 +54,22 @@ def test_one_muon_step_is_the_formula():
     weight.grad = torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(3))
     Muon([weight], lr=0.01, momentum=0.9, weight_decay=0.5).step()
     # From rest, momentum leaves the gradient's direction as it is.
-    direction = orthogonalized(weight.grad.flatten(1)).view(8, 4, 3, 3)
+    direction = orthogonalized(weight.grad.flatten(1)[None]).view(8, 4, 3, 3)
     expected = before * (1 - 0.01 * 0.5) - 0.01 * 0.2 * math.sqrt(36) * direction
     assert torch.allclose(weight, expected, atol=1e-4)
+
+
+def test_weights_of_the_same_shape_do_not_mix():
+    def moved(count):
+        weights = [torch.nn.Parameter(torch.zeros(6, 4, 3, 3)) for _ in range(count)]
+        for number, weight in enumerate(weights):
+            weight.grad = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(number))
+        Muon(weights, lr=0.1).step()
+        return [weight.detach() for weight in weights]
+
+    together, alone = moved(3), moved(1)
+    torch.testing.assert_close(together[0], alone[0], atol=1e-3, rtol=1e-2)
+    assert not torch.allclose(together[1], together[0], atol=1e-2)
 
 
 def test_muon_agrees_with_torchs():

@@ -25,7 +25,6 @@ def _unet(config: DDPMTrainConfig, data: DataInfo) -> nn.Module:
         len(data.conditions),
         data.resolution,
         size=config.size,
-        coarse_width=config.coarse_width,
         patch=config.patch_size,
         conditioning=config.conditioning,
         dropout=config.dropout,

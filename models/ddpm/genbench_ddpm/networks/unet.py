@@ -1,8 +1,8 @@
-"""The family's own U-Net (Ronneberger et al., 2015; Ho et al., 2020; Dhariwal & Nichol, 2021), in four sizes."""
+"""The family's own U-Net (Ronneberger et al., 2015; Ho et al., 2020; Dhariwal & Nichol, 2021), in five sizes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, cast
 
 import torch
@@ -18,7 +18,7 @@ from genbench_ddpm.networks.layers import (
 )
 from genbench_ddpm.networks.norm import group_norm
 
-UNetSize = Literal["xs", "s", "m", "l"]
+UNetSize = Literal["xs", "xs+", "s", "m", "l"]
 Conditioning = Literal["none", "add", "adagn", "concat", "cross-attention", "adagn+cross-attention"]
 
 COARSEST = 8
@@ -39,6 +39,7 @@ class Shape:
 
 SHAPES: dict[UNetSize, Shape] = {
     "xs": Shape(64, 64, 1),
+    "xs+": Shape(64, 128, 1),
     "s": Shape(64, 192, 1),
     "m": Shape(128, 256, 2),
     "l": Shape(192, 448, 2),
@@ -55,8 +56,7 @@ class UNet(nn.Module):
         channels: of the picture.
         conditions: K.
         resolution: of the picture in pixels; the patch must divide it.
-        size: one of ``xs, s, m, l``.
-        coarse_width: channels of the coarsest grid, in place of the size's.
+        size: one of ``xs, xs+, s, m, l``.
         patch: pixels on a side of a patch.
         conditioning: how conditions enter. ``adagn``: added to the time embedding, which scales and shifts norms.
             ``add``: added to the time embedding, which is added to the features. ``concat``: as K constant planes
@@ -73,13 +73,12 @@ class UNet(nn.Module):
         resolution: int,
         *,
         size: UNetSize = "s",
-        coarse_width: int | None = None,
         patch: int = 1,
         conditioning: Conditioning = "adagn",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        shape = SHAPES[size] if coarse_width is None else replace(SHAPES[size], bottom=coarse_width)
+        shape = SHAPES[size]
         widths = level_widths(shape, resolution // patch)
         embedding = 4 * shape.width
         self.patch = patch
