@@ -173,8 +173,7 @@ def peers(part: Part, options: argparse.Namespace, settings: Settings, rows: Seq
         Image.fromarray(pixels.squeeze()).save(folder / f"{number:04}.png")
     labels = {f"{number:04}.png": str(label) for number, label in enumerate(said["asked"])}
     (folder / "labels.json").write_text(json.dumps(labels))
-    accuracy = _genbench(["evaluate", str(folder)], part, options)["metrics"]["accuracy"]
-    score = accuracy["mean"] if "mean" in accuracy else accuracy["value"]
+    score = _genbench(["evaluate", str(folder)], part, options)["metrics"]["accuracy"]["mean"]
     return [Row(f"`{PEER}`", said["units"], said["units"] * said["flop"], said["seconds"], {"accuracy": score})]
 
 
