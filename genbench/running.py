@@ -12,6 +12,7 @@ import torch
 from genbench.allocating import bounded
 from genbench.api import GenbenchError, GenerativeLearner, Learner
 from genbench.checkpoints import DamagedCheckpoint, before, fall_back
+from genbench.crowding import crowding
 from genbench.distributing import launching
 from genbench.distributing.team import Team
 from genbench.errors import ConfigError, DataError, DiskFull, RunError
@@ -44,6 +45,7 @@ class Runner:
         self.stages = StageStore(results / "stages")
         self._latest: tuple[str, Training] | None = None
         self._validates: dict[str, bool] = {}
+        self._looked_around = False
 
     def run(self, plan: Plan, observer: Observer | None = None) -> dict[str, Any]:
         """Do what of the run is not yet done, and return its full record (the content of ``result.json``).
@@ -108,6 +110,7 @@ class Runner:
     def _train(self, plan: Plan, observer: Observer) -> Outcome:
         def compute(folder: Path) -> dict[str, Any]:
             observer.stage_started("train", 1.0, "budget")
+            self._warn_if_crowded(plan, observer)
             warm_up(plan.device)
             with MemoryMeter(plan.device) as memory:
                 training = self._begun(plan, folder, observer)
@@ -136,6 +139,13 @@ class Runner:
                 observer.scalars(name, steps, values)
         observer.stage_finished("train", reused=outcome.reused)
         return outcome
+
+    def _warn_if_crowded(self, plan: Plan, observer: Observer) -> None:
+        """Say once, before the first training, that other work on the machine will slow it down."""
+        if not self._looked_around:
+            self._looked_around = True
+            if crowded := crowding(plan.device):
+                observer.warned(crowded)
 
     def _sample(self, plan: Plan, train: Outcome, observer: Observer) -> Outcome:
         def compute(folder: Path) -> dict[str, Any]:
