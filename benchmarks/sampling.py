@@ -20,7 +20,7 @@ bfloat16 under autocast with channels_last. Samplers are set as diffusers sets t
 estimates). *Differs* is the largest difference, in shares of white, from what diffusers' pipeline of the same sampler
 and number format draws from the same noise. A picture-step is one picture taken one step back; its cost does not depend
 on the number of steps, so that few are enough to measure. `genbench quick` is what the preset `quick` samples with at
-this size: genbench's own network `s` on patches of 2 with 24 conditions, guidance (two evaluations a step, counted as
+this size: genbench's own network `xs+` on patches of 2 with 24 conditions, guidance (two evaluations a step, counted as
 one picture-step), 25 steps of DPM-Solver++.
 """
 SAME = {"timestep_spacing": "leading", "use_clipped_model_output": False}
@@ -58,7 +58,7 @@ def run(settings: Settings) -> Path:
                 ),
             ]
     quick = {
-        "config": {"network": "unet", "size": "s", "patch_size": 2},
+        "config": {"size": "xs+", "patch_size": 2, "conditioning": "adagn+cross-attention"},
         "conditions": 24,
         "precision": "auto",
         "sample": {"sampler": "dpm-solver++", "guidance_scale": 3.0},

@@ -5,8 +5,8 @@ its variants and prints a table: the guide's accuracy on pictures made for condi
 split and the referee are not looked at: this is how choices are made, not how results are reported.
 
     python benchmarks/small_compute.py                                        # what to leave out
-    python benchmarks/small_compute.py --dataset mnist --data-root DATA --budget 40kimg --only "the preset" \
-        --guidance 1 1.5 2 3 --pictures 1000                                  # which scale of guidance
+    python benchmarks/small_compute.py --dataset mnist --resolution 28 --data-root DATA --budget 40kimg \
+        --only "the preset" --guidance 1 1.5 2 3 --pictures 1000              # which scale of guidance
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ VARIANTS: Mapping[str, tuple[dict[str, Any], float]] = {
     "size s": ({"size": "s"}, unet.CONDITION_STD),
     "size xs": ({"size": "xs"}, unet.CONDITION_STD),
     "conditions in one vector alone": ({"conditioning": "adagn"}, unet.CONDITION_STD),
-    "conditions as tokens alone": ({"conditioning": "cross-attention"}, unet.CONDITION_STD),
+    "conditions as tokens, looked at once": ({"conditioning": "cross-attention"}, unet.CONDITION_STD),
     "ε in place of v": ({"prediction_type": "epsilon"}, unet.CONDITION_STD),
     "none of Muon, scale, timesteps, weights": (
         {"optimizer": "adamw", "scaling_factor": 1.0, "timestep_sampling": "uniform"},

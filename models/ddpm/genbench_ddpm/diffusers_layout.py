@@ -92,7 +92,7 @@ def split(network: nn.Module) -> tuple[Any, nn.Linear | None]:
     if not isinstance(model, kind):
         raise ConfigError(
             "layout diffusers is for train.network unet2d: diffusers has no class for this network; "
-            "use --layout safetensors, or train with train.network=unet2d"
+            "use --layout safetensors, or train with train.network=unet2d and train.conditioning=adagn"
         )
     copy = kind.from_config(model.config)
     copy.load_state_dict({name: value.detach().cpu() for name, value in model.state_dict().items()})

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """a, b, c of the quintic that pulls singular values towards 1 (Jordan et al., 2024)."""
 BURSTS = (2, 3)
-"""Iterations, after each of which X·Xᵀ is computed anew."""
+"""Iterations of each burst; a burst begins with a fresh X·Xᵀ."""
 WIDE = 4
 """How many times as wide as high a matrix must be for iterating on its Gram matrix to be quicker."""
 
@@ -50,7 +50,7 @@ def _directly(x: Tensor, iterations: int) -> Tensor:
 def _by_gram_matrix(x: Tensor, iterations: int) -> Tensor:
     """The same on A [B, M, M], which becomes P·A·P, with the product of all P applied to X at the end.
 
-    4·M²·N operations in all, and 8·M³ an iteration. Rounding of small eigenvalues of A grows with every iteration,
+    4·M²·N operations a burst, and 8·M³ an iteration. Rounding of small eigenvalues of A grows with every iteration,
     which is why `BURSTS` are short: each begins with a fresh A.
     """
     a, b, c = COEFFICIENTS
@@ -91,7 +91,7 @@ class Muon(torch.optim.Optimizer):
             shapes: dict[tuple[int, ...], list[nn.Parameter]] = {}
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    shapes.setdefault(tuple(parameter.flatten(1).shape), []).append(parameter)
+                    shapes.setdefault((len(parameter), parameter.numel() // len(parameter)), []).append(parameter)
             for alike in shapes.values():
                 self._move(alike, group)
 

@@ -14,7 +14,10 @@ OptimizerName = Literal["adam", "adamw", "muon"]
 Decay = Literal["constant", "linear", "cosine"]
 
 EDGES = ("enter", "leave", "embed")
-"""Layers that meet pixels, times or conditions: Muon leaves them to AdamW (Jordan et al., 2024)."""
+"""Layers that meet pixels, times or conditions: Muon leaves them to AdamW (Jordan et al., 2024).
+
+Tokens of cross-attention, which only ever enter products with other hidden weights, stay with Muon.
+"""
 
 
 def make_optimizers(

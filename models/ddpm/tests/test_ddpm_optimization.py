@@ -72,6 +72,19 @@ def test_weights_of_the_same_shape_do_not_mix():
     assert not torch.allclose(together[1], together[0], atol=1e-2)
 
 
+def test_weights_without_a_gradient_stay_and_layouts_do_not_matter():
+    layouts = torch.contiguous_format, torch.channels_last
+    weights = [torch.nn.Parameter(torch.zeros(24, 2, 3, 3).to(memory_format=layout)) for layout in layouts]
+    idle = torch.nn.Parameter(torch.zeros(24, 2, 3, 3))
+    gradient = torch.randn(24, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+    for weight in weights:
+        weight.grad = gradient.clone(memory_format=torch.preserve_format).to(memory_format=torch.channels_last)
+    Muon([*weights, idle], lr=0.1).step()
+    torch.testing.assert_close(weights[0], weights[1])
+    assert weights[0].abs().min() > 0
+    assert not idle.any()
+
+
 def test_muon_agrees_with_torchs():
     ours, theirs = (torch.nn.Parameter(torch.linspace(-1, 1, 60).view(6, 10)) for _ in range(2))
     own = Muon([ours], lr=0.02, weight_decay=0.1)

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 WIDE = 16
 """Channels of a group from which on torch's own kernels for bfloat16 are the quicker ones."""
@@ -13,6 +14,7 @@ LARGE_GRID = 1024
 """Places of a grid from which on torch's own forward kernel is quick for narrow groups, too."""
 
 PARTS = 16
+"""Sums of half precision that make up one over all places."""
 
 
 class GroupNorm(nn.GroupNorm):
@@ -25,22 +27,22 @@ class GroupNorm(nn.GroupNorm):
     def forward(self, input: Tensor) -> Tensor:
         """[N, C, …] → the same."""
         with torch.autocast(input.device.type, enabled=False):
-            if input.dtype == torch.float32:
+            if input.dtype not in (torch.bfloat16, torch.float16):
                 return super().forward(input)
             if input.device.type != "cpu":
                 return super().forward(input.float()).to(input.dtype)
-            if not self.affine or self.num_channels >= WIDE * self.num_groups:
+            if not self.affine or input.ndim < 3 or self.num_channels >= WIDE * self.num_groups:
                 return super().forward(input)
             y = NarrowGroups.apply(input, self.weight, self.bias, self.num_groups, self.eps)
             return cast(Tensor, y)
 
 
-def group_norm(channels: int, *, affine: bool = True) -> GroupNorm:
+def group_norm(channels: int) -> GroupNorm:
     """Groups of about sixteen channels."""
     groups = max(1, channels // 16)
     while channels % groups:
         groups -= 1
-    return GroupNorm(groups, channels, affine=affine)
+    return GroupNorm(groups, channels)
 
 
 class NarrowGroups(torch.autograd.Function):
@@ -51,16 +53,17 @@ class NarrowGroups(torch.autograd.Function):
         """x [N, C, …] of half precision, weight and bias [C] float32 → the same shape and type."""
         n, c = x.shape[:2]
         places = x[0, 0].numel()
-        if places >= LARGE_GRID:
+        if places >= LARGE_GRID and _in_order(x):
             y, mean, rstd = torch.native_group_norm(x, weight, bias, n, c, places, groups, eps)
         else:
             mean, rstd = _statistics(x, groups, eps)
-            scale = _each(rstd, c) * weight
+            scale = _rounded(_each(rstd, c) * weight, x)
             y = torch.addcmul(_planes(bias - _each(mean, c) * scale, x), x, _planes(scale, x))
         ctx.save_for_backward(x, weight, mean, rstd)
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """With x̂ = (x - μ)·r, ĝ = weight·g and means over a group: r·(ĝ - mean ĝ - x̂·mean(ĝ·x̂)), and Σ g·x̂, Σ g."""
         (gradient,) = gradients
@@ -72,8 +75,8 @@ class NarrowGroups(torch.autograd.Function):
         along_weight = (_sums(gradient * x) - mean * along_bias) * r
         first = _each(_grouped(along_bias * weight, groups) / members, c)
         second = _each(_grouped(along_weight * weight, groups) / members, c)
-        shift = r * (r * second * mean - first)
-        toward = torch.addcmul(_planes(shift, x), x, _planes(-r * r * second, x))
+        slope = _rounded(-r * r * second, x)
+        toward = torch.addcmul(_planes(-slope * mean - r * first, x), x, _planes(slope, x))
         toward = torch.addcmul(toward, gradient, _planes(r * weight, x))
         return toward, along_weight.sum(0), along_bias.sum(0), None, None
 
@@ -111,6 +114,16 @@ def _grouped(x: Tensor, groups: int) -> Tensor:
 def _each(x: Tensor, channels: int) -> Tensor:
     """A group's number for each of its channels: [N, groups] → [N, C]."""
     return x.repeat_interleave(channels // x.shape[1], dim=1)
+
+
+def _rounded(factor: Tensor, like: Tensor) -> Tensor:
+    """As another tensor's type can hold it: what is added must fit what the features are really multiplied by."""
+    return factor.to(like.dtype).float()
+
+
+def _in_order(x: Tensor) -> bool:
+    """Whether torch's own kernel takes features as they lie."""
+    return x.is_contiguous() or (x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last))
 
 
 def _planes(x: Tensor, like: Tensor) -> Tensor:

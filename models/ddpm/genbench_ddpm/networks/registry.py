@@ -52,7 +52,10 @@ def _unet2d(config: DDPMTrainConfig, data: DataInfo) -> nn.Module:
             f"{2 ** (levels - 1)}, but {data.name} has {data.resolution}: use fewer levels, or another resolution"
         )
     if conditioning == "cross-attention" or conditioning == "adagn+cross-attention":  # noqa: PLR1714 - mypy follows ==
-        raise ConfigError("train.network unet2d has no cross-attention: use train.conditioning add, adagn or concat")
+        raise ConfigError(
+            f"train.network unet2d has no cross-attention, but train.conditioning is {conditioning} (a preset may have "
+            "set it): use add, adagn or concat"
+        )
     try:
         from genbench_ddpm.networks.unet2d import UNet2D
     except ImportError as error:
