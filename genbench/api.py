@@ -367,6 +367,13 @@ class Family(ABC):
         """
         return False
 
+    def check(self, train: Any, sample: Any) -> None:  # noqa: B027 - most families sample in any way that they know
+        """Refuse, before anything is trained, a `SampleConfig` that models of this `TrainConfig` cannot be sampled by.
+
+        Raises:
+            ConfigError: naming the keys that contradict each other.
+        """
+
     def remarks(self, config: Any) -> Sequence[str]:  # noqa: ARG002
         """What a reader of a table must know of a row trained with this `TrainConfig`, each a few words; often nothing.
 

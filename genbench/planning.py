@@ -75,7 +75,8 @@ def resolve(row: RowSpec, info: DataInfo) -> Resolved:
 
     Raises:
         PluginError: unknown or broken family.
-        ConfigError: unknown preset, unknown or malformed keys, a budget that is not understood.
+        ConfigError: unknown preset, unknown or malformed keys, a budget that is not understood, a way of sampling that
+            the family refuses for such a training.
     """
     family = plugins.family(row.family)
     plugins.check_choice(f"preset of {row.family}", row.preset, family.presets)
@@ -85,13 +86,15 @@ def resolve(row: RowSpec, info: DataInfo) -> Resolved:
     train = {**preset.train, **at.get("train", {}), **row.train}
     sample = {**preset.sample, **at.get("sample", {}), **row.sample}
     budget = at.get("budget", preset.budget) if row.budget is None else row.budget
-    return Resolved(
+    resolved = Resolved(
         family=family,
         preset=row.preset,
         train=validate(family.TrainConfig, train, f"{where} train"),
         sample=validate(family.SampleConfig, sample, f"{where} sample"),
         budget=Budget.parse(budget, train_size=info.train_size),
     )
+    family.check(resolved.train, resolved.sample)
+    return resolved
 
 
 def plan(spec: RunSpec, task: OpenTask) -> Plan:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from genbench.api import SampleConfig, TrainConfig
+from genbench.api import ConfigError, SampleConfig, TrainConfig
 from genbench_ddpm.networks.unet import Conditioning, UNetSize
 from genbench_ddpm.optimization import Decay, OptimizerName
 from genbench_ddpm.prediction import LossWeighting, PredictionType
@@ -104,3 +104,23 @@ class DDIMSampleConfig(DDPMSampleConfig):
 
     sampler: SamplerName = Field("ddim", description="the way back from noise to pictures")
     num_inference_steps: int = Field(50, ge=1, description="network evaluations a picture (twice that if guided)")
+
+
+def check_sampling(train: DDPMTrainConfig, sample: DDPMSampleConfig) -> None:
+    """Refuse ways of sampling that a model trained so does not have.
+
+    Raises:
+        ConfigError: more steps than the model has, or guidance by the half of it that was never trained. What a
+            checkpoint has learned stands in no configuration, so a checkpoint may be guided.
+    """
+    if sample.num_inference_steps > train.num_train_timesteps:
+        raise ConfigError(
+            f"sample.num_inference_steps {sample.num_inference_steps} is more than the {train.num_train_timesteps} "
+            "timesteps of the model: use at most that many"
+        )
+    blind = train.conditioning != "none" and train.condition_dropout == 0
+    if blind and sample.guidance_scale != 1 and getattr(train, "checkpoint", None) is None:
+        raise ConfigError(
+            f"sample.guidance_scale {sample.guidance_scale:g} needs a model that was also trained without conditions, "
+            "but train.condition_dropout is 0: use guidance_scale 1, or train with condition_dropout 0.1"
+        )

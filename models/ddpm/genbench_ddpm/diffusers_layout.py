@@ -145,6 +145,8 @@ def _readme(
         lines += ["The scheduler here is DDPM's: pipelines of unconditional models have no DPM-Solver++.", ""]
     if not conditional:
         kind, more = ("DDIMPipeline", f", eta={config.eta:g}") if config.sampler == "ddim" else ("DDPMPipeline", "")
+        if kind == "DDIMPipeline" and config.clip_sample and config.use_clipped_model_output:
+            more += ", use_clipped_model_output=True"
         lines += [
             "```python",
             f"from diffusers import {kind}",

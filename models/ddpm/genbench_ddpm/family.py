@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from genbench.api import ConfigError, DataInfo, Family
-from genbench_ddpm.configuration import DDIMSampleConfig, DDPMSampleConfig, DDPMTrainConfig
+from genbench_ddpm.configuration import DDIMSampleConfig, DDPMSampleConfig, DDPMTrainConfig, check_sampling
 from genbench_ddpm.diffusers_layout import write_diffusers
 from genbench_ddpm.figures import FIGURES
 from genbench_ddpm.learner import DiffusionLearner
@@ -32,6 +32,10 @@ class DDPM(Family):
     def needs_guide(self, config: Any) -> bool:
         """When sampling is guided by the guide's gradient."""
         return isinstance(config, DDPMSampleConfig) and config.guide_scale > 0
+
+    def check(self, train: DDPMTrainConfig, sample: DDPMSampleConfig) -> None:
+        """At most as many steps as the model has, and guidance only where it was also trained without conditions."""
+        check_sampling(train, sample)
 
     def learner(self, config: DDPMTrainConfig, data: DataInfo, *, guide: nn.Module | None = None) -> DiffusionLearner:
         """A fresh learner on the CPU, or one that starts from a checkpoint.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from genbench.api import Averaging, Batch, ConfigError, DataInfo, GenerativeLearner, randn
-from genbench_ddpm.configuration import DDPMSampleConfig, DDPMTrainConfig
+from genbench_ddpm.configuration import DDPMSampleConfig, DDPMTrainConfig, check_sampling
 from genbench_ddpm.guidance import LEAST_SIGNAL, classifier_guided, drop_conditions, guided, log_likelihood
 from genbench_ddpm.networks.registry import build_network
 from genbench_ddpm.optimization import learning_rate_factor, make_optimizers
@@ -123,13 +123,9 @@ class DiffusionLearner(GenerativeLearner):
         """The timesteps that sampling visits: the start's, falling, and -1 for the clean picture.
 
         Raises:
-            ConfigError: when more steps are asked for than the model was trained with.
+            ConfigError: when a model trained so cannot be sampled so (`check_sampling`).
         """
-        if config.num_inference_steps > self.process.steps:
-            raise ConfigError(
-                f"sample.num_inference_steps {config.num_inference_steps} is more than the {self.process.steps} "
-                "timesteps of the model: use at most that many"
-            )
+        check_sampling(self.config, config)
         return [*timesteps(self.process.steps, config.num_inference_steps, config.timestep_spacing), -1]
 
     def trajectory(
@@ -144,7 +140,7 @@ class DiffusionLearner(GenerativeLearner):
             generator: for the noise of stochastic samplers.
 
         Raises:
-            ConfigError: when more steps are asked for than the model was trained with.
+            ConfigError: when a model trained so cannot be sampled so (`check_sampling`).
         """
         path = self.path(config)
         process = self.process.to(torch.device("cpu"))

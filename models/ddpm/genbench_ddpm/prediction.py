@@ -63,9 +63,9 @@ def loss_weight(kind: PredictionType, weighting: LossWeighting, a: Tensor, s: Te
     if weighting == "uniform":
         return torch.ones_like(a)
     snr = (a / s).square()
-    capped = snr.clamp(max=gamma)
     if kind == "epsilon":
-        return capped / snr
+        return (gamma / snr).clamp(max=1)  # 1, not 0/0, where the signal is too weak for its number format
+    capped = snr.clamp(max=gamma)
     if kind == "v_prediction":
         return capped / (snr + 1)
     return capped

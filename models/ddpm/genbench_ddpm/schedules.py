@@ -130,7 +130,7 @@ class NoiseProcess:
         """The process of the named schedule.
 
         Raises:
-            ConfigError: when the variances leave (0, 1].
+            ConfigError: when the variances leave (0, 1), or ᾱ vanishes before the last step.
         """
         betas = SCHEDULES[schedule](beta_start, beta_end).betas(steps)
         if not (betas > 0).all() or not (betas < 1).all():
@@ -138,9 +138,15 @@ class NoiseProcess:
                 f"schedule {schedule!r} with beta_start {beta_start} and beta_end {beta_end} leaves (0, 1): "
                 "use 0 < beta_start, beta_end < 1"
             )
+        alpha_bars = (1 - betas).cumprod(0)
+        if alpha_bars[-1] < torch.finfo(alpha_bars.dtype).tiny:
+            raise ConfigError(
+                f"schedule {schedule!r} with {steps} timesteps and beta_end {beta_end} leaves no signal that a number "
+                "could hold: use fewer timesteps, or a smaller beta_end"
+            )
         if zero_terminal_snr:
-            betas = rescale_to_zero_terminal_snr(betas)
-        return cls((1 - betas).cumprod(0))
+            alpha_bars = (1 - rescale_to_zero_terminal_snr(betas)).cumprod(0)
+        return cls(alpha_bars)
 
     @property
     def steps(self) -> int:

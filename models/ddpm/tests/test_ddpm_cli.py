@@ -52,3 +52,12 @@ def test_bad_settings_are_one_line(cli, assignment, message):
     assert code == 2
     assert message in captured.err
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("setting", ["condition_dropout=0", "num_train_timesteps=3", "num_train_timesteps=1000000"])
+def test_what_could_not_be_sampled_is_refused_before_it_is_trained(cli, tmp_path, setting):
+    code, captured = cli("run", "ddpm:smoke", "--set", f"train.{setting}", "--set", "train.schedule=linear", "--quiet")
+    assert code == 2
+    assert captured.err.count("\n") == 1
+    assert "use" in captured.err
+    assert not list(tmp_path.glob("results/stages/train/*/done.json"))

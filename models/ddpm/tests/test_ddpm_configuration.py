@@ -1,7 +1,7 @@
 """Settings that contradict each other, or the data, are one clear error."""
 
 import pytest
-from genbench_ddpm.configuration import DDIMSampleConfig, DDPMTrainConfig
+from genbench_ddpm.configuration import DDIMSampleConfig, DDPMTrainConfig, check_sampling
 from genbench_ddpm.learner import DiffusionLearner
 from pydantic import ValidationError
 
@@ -37,3 +37,13 @@ def test_contradictory_training_settings_are_refused(settings):
 def test_guidance_interval_must_rise_within_the_unit_interval():
     with pytest.raises(ValidationError, match="guidance_interval"):
         DDIMSampleConfig(guidance_interval=(0.8, 0.2))
+
+
+def test_guidance_needs_a_model_that_was_also_trained_without_conditions():
+    guided, plain = DDIMSampleConfig(guidance_scale=2.0), DDIMSampleConfig(guidance_scale=1.0)
+    never_blank = DDPMTrainConfig(condition_dropout=0.0)
+    with pytest.raises(ConfigError, match="condition_dropout is 0: use guidance_scale 1"):
+        check_sampling(never_blank, guided)
+    check_sampling(never_blank, plain)
+    check_sampling(DDPMTrainConfig(condition_dropout=0.0, conditioning="none"), guided)
+    check_sampling(DDPMTrainConfig(), guided)

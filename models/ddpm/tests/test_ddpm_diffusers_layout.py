@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from genbench_ddpm.configuration import DDIMSampleConfig, DDPMSampleConfig
@@ -122,6 +123,27 @@ def test_a_conditional_model_and_its_layer_give_equal_outputs(tmp_path, conditio
     assert not torch.allclose(ours, model.network(x, t / 100, conditions.flip(0)), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        DDIMSampleConfig(num_inference_steps=10),
+        DDIMSampleConfig(num_inference_steps=10, eta=0.5, use_clipped_model_output=False),
+        DDPMSampleConfig(num_inference_steps=10),
+    ],
+)
+def test_the_readme_s_code_draws_our_pictures(tmp_path, config):
+    model = learner(**UNCONDITIONAL)
+    names = {"torch": torch}
+    exec(code_of(exported(tmp_path, model, config)).replace("pictures =", "torch.manual_seed(7)\npictures ="), names)
+    theirs = torch.stack([torch.from_numpy(np.array(picture)) for picture in names["pictures"]])
+    ours = (sample(model, config, count=4).squeeze(1).clamp(-1, 1) + 1) * 127.5
+    torch.testing.assert_close(theirs.float(), ours, rtol=0, atol=0.6)
+
+
+def code_of(folder):
+    return (folder / "README.md").read_text().split("```python\n")[1].split("```")[0].replace("FOLDER", str(folder))
+
+
 def test_the_readme_s_code_runs(tmp_path):
     for number, (model, config) in enumerate(
         [
@@ -133,10 +155,8 @@ def test_the_readme_s_code_runs(tmp_path):
     ):
         folder = tmp_path / str(number)
         folder.mkdir()
-        text = (exported(folder, model, config) / "README.md").read_text()
-        code = text.split("```python\n")[1].split("```")[0].replace("FOLDER", str(folder))
         names = {}
-        exec(code, names)
+        exec(code_of(exported(folder, model, config)), names)
         assert ("pictures" in names) != ("output" in names)
 
 

@@ -47,6 +47,11 @@ def test_min_snr_weighs_the_error_of_the_clean_picture(kind, noisy):
     torch.testing.assert_close(weighted, expected, rtol=1e-3, atol=1e-9)
 
 
+def test_min_snr_has_a_weight_where_float32_holds_no_signal():
+    a, s = torch.tensor([0.0, 1e-30]), torch.ones(2)
+    assert loss_weight("epsilon", "min-snr", a, s, gamma=5.0).tolist() == [1, 1]
+
+
 def test_uniform_weights_are_one(noisy):
     _, _, a, s = noisy
     assert (loss_weight("epsilon", "uniform", a, s, gamma=5) == 1).all()

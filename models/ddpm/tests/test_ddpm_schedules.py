@@ -61,3 +61,9 @@ def test_marginal_equals_the_chain_of_single_steps():
 def test_impossible_variances_are_one_clear_error():
     with pytest.raises(ConfigError, match="beta_end"):
         NoiseProcess.build("linear", 10, beta_start=0.5, beta_end=1.5)
+
+
+@pytest.mark.parametrize("zero_terminal_snr", [False, True])
+def test_a_schedule_whose_signal_underflows_is_one_clear_error(zero_terminal_snr):
+    with pytest.raises(ConfigError, match=r"100000 timesteps.*use fewer timesteps"):
+        NoiseProcess.build("linear", 100_000, zero_terminal_snr=zero_terminal_snr)
