@@ -25,7 +25,8 @@ Pictures a second of whole training steps, after a warm-up. `diffusers` is the l
 training (accelerate, AdamW, warm-up and cosine, gradients clipped at 1.0), fed from memory; `fast` is the same with
 bfloat16 and channels_last. `unet2d` is the same network, loss, optimiser and batch through genbench's loop, with
 genbench's precision; `unet` is genbench's own network at equal parameters, on patches of 2, predicting v, its weights
-averaged. `denoising-diffusion-pytorch` is its `Trainer` on a folder of the same pictures at about equal parameters,
+averaged; `unet Muon` is the same with Muon, at three times the rate, in the place of AdamW, as the presets for scenes
+train. `denoising-diffusion-pytorch` is its `Trainer` on a folder of the same pictures at about equal parameters,
 with its defaults (v, sigmoid schedule, mirrored pictures, averaged weights) except for width, batch and learning rate,
 without samples and FID; the processor time of the processes that load its pictures is not counted.
 
@@ -55,6 +56,11 @@ class Case:
     looks: int = 8
     held_out: int = 64
 
+    @property
+    def name(self) -> str:
+        """Of files: the number of levels and the resolution."""
+        return f"{len(self.widths)}-{self.resolution}"
+
 
 LARGE = (128, 128, 256, 256, 512, 512)
 CASES = {
@@ -75,7 +81,8 @@ def run(settings: Settings) -> Path:
     chosen = [title for title in CASES if settings.only in title]
     if not chosen:
         raise ConfigError(f"--only {settings.only}: no case is called so: choose from {', '.join(CASES)}")
-    page = settings.page("training", "Training step", INTRODUCTION)
+    name = "training" if chosen == list(CASES) else "-".join(["training", *(CASES[title].name for title in chosen)])
+    page = settings.page(name, "Training step", INTRODUCTION)
     for title in chosen:
         measure(title, CASES[title], settings, page)
     return page.write()
@@ -121,6 +128,7 @@ def measure(title: str, case: Case, settings: Settings, page: Page) -> None:
         "ema_decay": 0.0,
     }
     own = config | {"network": "unet", "size": "xs", "patch_size": 2}
+    muon = own | {"optimizer": "muon", "learning_rate": 3 * case.rate}
     shape = own_shape(case)
     contenders = [
         settings.theirs("denoising-diffusion-pytorch", "denoising_diffusion_training", task | peer),
@@ -129,6 +137,7 @@ def measure(title: str, case: Case, settings: Settings, page: Page) -> None:
         settings.ours("unet2d float32", "genbench_training", task | {"config": same, "precision": "float32"}),
         settings.ours("unet2d", "genbench_training", task | {"config": same, "precision": "auto"}),
         settings.ours("unet", "genbench_training", task | {"config": own, "precision": "auto", "shape": shape}),
+        settings.ours("unet Muon", "genbench_training", task | {"config": muon, "precision": "auto", "shape": shape}),
         settings.ours(PEAK, "matmul", matmul(settings)),
     ]
     bout = alternate(contenders, settings.rounds)
@@ -148,7 +157,7 @@ def measure(title: str, case: Case, settings: Settings, page: Page) -> None:
         leave_out=(PEAK,),
     )
     page.text(f"The peak is {bout.rate(PEAK) / 1e9:,.0f} GFLOP/s. Where a step's time goes:", profile_table(bout))
-    figure = draw(title, bout, reporting.RESULTS / f"training-{len(case.widths)}-{case.resolution}.png")
+    figure = draw(title, bout, reporting.RESULTS / f"training-{case.name}.png")
     page.text(f"![Losses of {title}]({figure.name})")
 
 
