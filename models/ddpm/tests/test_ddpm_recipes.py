@@ -37,8 +37,8 @@ def test_a_recipe_is_found_by_its_name_alone_and_brings_its_data(name):
     ("name", "budget", "dataset", "batch", "rate", "steps", "optimizer", "schedule"),
     [
         ("a", "50epochs", "iclevr", 8, 1e-3, 300, "adam", "linear"),
-        ("b", "20epochs", "mnist", 128, 1e-2, 1000, "adam", "linear"),
-        ("b-fashion", "20epochs", "fashion-mnist", 128, 1e-2, 1000, "adam", "linear"),
+        ("b", "20epochs", "mnist", 128, 1e-3, 1000, "adam", "linear"),  # printed: 1e-2, which trains no network here
+        ("b-fashion", "20epochs", "fashion-mnist", 128, 1e-3, 1000, "adam", "linear"),
         ("c-small", "40epochs", "iclevr", 32, 1e-4, 1000, "adam", "squared-cosine"),
         ("c-large", "40epochs", "iclevr", 32, 1e-4, 1000, "adam", "squared-cosine"),
         ("d1", "100epochs", "iclevr", 20, 5e-5, 1200, "adamw", "linear"),
