@@ -81,6 +81,13 @@ def find_preset(name: str) -> list[tuple[str, Preset]]:
     return found
 
 
+def recipes() -> list[str]:
+    """Names of the presets that bring a data set of their own."""
+    families, _ = available("families")
+    presets = (cast("Family", instance).presets.items() for instance in families.values())
+    return sorted({name for named in presets for name, preset in named if preset.dataset is not None})
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """A half sentence with the closest choice and the list: ``did you mean 'ddpm'? (cgan, dann, ddpm)``."""
     options = sorted(choices)

@@ -50,7 +50,9 @@ def find_recipe(what: str, preset: str | None) -> tuple[str, str]:
         return owners[0], what
     if owners:
         raise ConfigError(f"{what!r} is a preset of {', '.join(owners)}: write FAMILY:{what}")
-    raise ConfigError(f"unknown family or recipe {what!r}: {plugins.nearest(what, plugins.names('families'))}")
+    raise ConfigError(
+        f"unknown family or recipe {what!r}: {plugins.nearest(what, [*plugins.names('families'), *plugins.recipes()])}"
+    )
 
 
 def run_one(spec: RunSpec, *, results: Path, output: str, quiet: bool) -> int:

@@ -51,6 +51,7 @@ def refused(answer: object, *expected: str) -> None:
         (["compare", "ddpm", "--config", "x.toml"], ["--config", "not both"]),
         (["compare", "ddpm", "--nonsense"], ["--nonsense"]),
         (["run", "dddpm"], ["unknown family or recipe 'dddpm'", "'ddpm'"]),
+        (["run", "c-lrge"], ["unknown family or recipe 'c-lrge'", "did you mean 'c-large'"]),
         (["run", "smoke"], ["'smoke' is a preset of"]),
         (["run", "nowhere.toml"], ["nowhere.toml"]),
         (["sample", "beef"], ["no run 'beef'"]),
