@@ -104,7 +104,7 @@ def test_scale_zero_is_the_plain_sampler_bit_for_bit(sampler):
 
 
 def test_it_works_with_a_real_network_under_no_grad_and_leaves_no_gradients():
-    made = learner(Brightness(200.0), condition_dropout=0.0)
+    made = learner(Brightness(200.0))
     conditions = torch.eye(2).repeat(2, 1)
     settings = {"clip_sample": True, "guidance_scale": 2.0, "num_inference_steps": 10}
     plain, guided = draw(made, conditions, **settings), draw(made, conditions, guide_scale=3.0, **settings)

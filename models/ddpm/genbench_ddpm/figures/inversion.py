@@ -46,7 +46,7 @@ class Inversion(Figure):
             errors = (found - pictures).square().mean(dim=(1, 2, 3)).sqrt()
             label = f"{len(path) - 1} steps\nRMS {errors.square().mean().sqrt().item():.3f}"
             strips.append(Strip(label, found, [f"{error:.3f}" for error in errors.tolist()]))
-        strips.insert(1, Strip(f"encoded in\n{options.steps[-1]} steps", noise))
+        strips.insert(1, Strip(f"encoded\nin {options.steps[-1]} steps", noise))
         return [Sheet("inversion", strips, known.labels if is_conditional(learner) else ())]
 
 
