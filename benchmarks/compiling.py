@@ -30,7 +30,7 @@ def main() -> None:
     device = resolve_device(options.device)
     torch.manual_seed(0)
     conditioning = "adagn+cross-attention"
-    plain = UNet(3, 24, options.resolution, size=options.size, patch=2, conditioning=conditioning).to(device)
+    plain = UNet(3, 24, options.resolution, size=options.size, patch=2, conditioning=conditioning)
     compiled = copy.deepcopy(plain)
     precision = resolve_precision("auto", device)
     for network in (plain, compiled):
