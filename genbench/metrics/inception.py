@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from genbench.data.base import UInt8Array
 from genbench.errors import DataError
@@ -20,6 +18,8 @@ from genbench.files import file_hash
 from genbench.home import home
 from genbench.metrics.base import Identity
 from genbench.metrics.features import Features
+from genbench.metrics.inception_network import inception_v3
+from genbench.precision import prepare
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 """torch-fidelity's name for its published file; the last part is the beginning of the file's SHA-256."""
@@ -33,7 +33,7 @@ KNOWN_TENSORS = ("sha256:5b1226f46541c27e",)
 SIZE = 299
 RESIZE = "bilinear-tf1-299"
 BATCH = 32
-FC = {"fc.weight": (1008, 2048), "fc.bias": (1008,)}
+FC = frozenset({"fc.weight", "fc.bias"})
 
 
 def find_weights(path: Path | None = None) -> Path | None:
@@ -95,35 +95,22 @@ class ResizeAsTensorFlow(nn.Module):
 
 
 def build_network(path: Path, state: Mapping[str, Tensor], device: torch.device, *, logits: bool = False) -> nn.Module:
-    """The checked tensors in torch-fidelity's network, from pixels uint8 [N, H, W, 3] to features or logits.
-
-    Its blocks are taken one by one: the resize before them is ours, which touches a quarter of the memory, and batch
-    norms, whose statistics are fixed, become part of the convolutions before them.
+    """The checked tensors in their network, from pixels uint8 [N, H, W, 3] to features or logits.
 
     Raises:
         DataError: when the tensors do not fit.
     """
-    from torch_fidelity.feature_extractor_inceptionv3 import BasicConv2d, FeatureExtractorInceptionV3
-
-    # torch-fidelity unpickles what it is given, so it is given what was just checked, never the file.
-    checked = io.BytesIO()
-    torch.save(dict(state), checked)
-    checked.seek(0)
     try:
-        whole = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=checked)
-    except RuntimeError as error:
-        raise DataError(f"{path}: does not fit Inception-v3: {str(error).splitlines()[0]}") from None
-    for block in whole.modules():
-        if isinstance(block, BasicConv2d):
-            block.conv, block.bn = fuse_conv_bn_eval(block.conv, block.bn), nn.Identity()
-    blocks = [block for name, block in whole.named_children() if name != "fc"]
-    network = nn.Sequential(ResizeAsTensorFlow(), *blocks, nn.Flatten())
+        layers = [ResizeAsTensorFlow(), *inception_v3(state)]
+    except KeyError as error:
+        raise DataError(f"{path}: does not fit Inception-v3: there is no {error.args[0]}") from None
     if logits:
         head = nn.Linear(2048, 1008, bias=False)
-        head.weight = whole.fc.weight
-        network.append(head)
-    network.to(device).to(memory_format=torch.channels_last)
-    return network.eval().requires_grad_(False)
+        head.weight = nn.Parameter(state["fc.weight"])
+        layers.append(head)
+    network = nn.Sequential(*layers).requires_grad_(False)
+    prepare([network], device, "float32")
+    return network
 
 
 def run_network(network: nn.Module, images: UInt8Array, device: torch.device) -> Features:
@@ -154,8 +141,6 @@ class InceptionExtractor:
         """
         state = load_state(path)
         found = weights_hash(state)
-        for name, shape in FC.items():  # the classifier plays no part in features, and conversions may lack it
-            state.setdefault(name, torch.zeros(shape))
         return cls(build_network(path, state, device), found, device)
 
     @property
@@ -184,7 +169,7 @@ class InceptionLogits:
             DataError: when the file is not a known network, or lacks the classifier.
         """
         state = load_state(path)
-        if lacking := sorted(FC.keys() - state.keys()):
+        if lacking := sorted(FC - state.keys()):
             raise DataError(f"{path}: has no {lacking[0]}: the Inception Score needs {FILE} whole")
         found = tensors_hash({k: v for k, v in state.items() if not k.endswith("num_batches_tracked")})
         return cls(build_network(path, state, device, logits=True), found, device)

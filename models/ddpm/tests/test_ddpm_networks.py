@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from genbench_ddpm.networks import layers
 from genbench_ddpm.networks.context_unet import ContextUNet
-from genbench_ddpm.networks.layers import CrossAttention, SelfAttention, sinusoidal_embedding
+from genbench_ddpm.networks.layers import CrossAttention, SelfAttention, attend, sinusoidal_embedding
 from genbench_ddpm.networks.norm import GroupNorm
 from genbench_ddpm.networks.unet import UNet
 
@@ -172,6 +173,23 @@ def test_self_attention_does_not_know_where_things_are():
     permuted = x.flatten(2)[:, :, order].view_as(x)
     expected = attention(x).flatten(2)[:, :, order].view_as(x)
     torch.testing.assert_close(attention(permuted), expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("most", [2**28, 100])
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("tokens", [9, layers.FEW_TOKENS + 1])
+def test_attention_is_one_function_however_it_is_computed(monkeypatch, gradients, most, masked, tokens):
+    monkeypatch.setattr(layers, "MOST_SCORES", most)
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 3, length, 8, generator=generator) for length in (7, tokens, tokens))
+    mask = torch.rand(2, 1, 1, tokens, generator=generator) < 0.5 if masked else None
+    with torch.set_grad_enabled(gradients):
+        mixed = attend(q, k, v, mask)
+    scores = torch.einsum("nhld,nhsd->nhls", q, k) / 8**0.5
+    if mask is not None:
+        scores = scores.where(mask, torch.tensor(float("-inf")))
+    torch.testing.assert_close(mixed, torch.einsum("nhls,nhsd->nhld", scores.softmax(-1), v), rtol=1e-4, atol=1e-5)
 
 
 def test_cross_attention_looks_only_at_conditions_that_are_present():

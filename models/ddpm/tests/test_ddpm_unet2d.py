@@ -43,6 +43,37 @@ def test_its_norms_have_their_statistics_in_float32():
     assert all(isinstance(norm, GroupNorm) for norm in norms)
 
 
+@pytest.mark.parametrize("conditioning", ["none", "adagn"])
+@pytest.mark.parametrize("resolution", [8, 12])
+def test_outputs_and_gradients_are_those_of_diffusers(conditioning, resolution):
+    ours = tiny(conditioning, widths=(16, 24, 16), layers=2).train()
+    theirs = UNet2DModel.from_config(ours.model.config).train()
+    theirs.load_state_dict(ours.model.state_dict())
+    x = torch.randn(64, 1, resolution, resolution, generator=torch.Generator().manual_seed(1))
+    embedding = None if conditioning == "none" else torch.randn(64, 64, generator=torch.Generator().manual_seed(2))
+    outputs = []
+    for model in (ours.model, theirs):
+        outputs.append(model(x, torch.arange(64), class_labels=embedding).sample)
+        outputs[-1].square().sum().backward()
+    torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-5)
+    pairs = [(mine.grad, other.grad) for mine, other in zip(ours.model.parameters(), theirs.parameters(), strict=True)]
+    largest = max(float(other.abs().max()) for _, other in pairs)
+    for mine, other in pairs:
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-6 * largest)
+
+
+def test_features_stay_channels_last_in_large_batches():
+    network = tiny("none").to(memory_format=torch.channels_last).train()
+    seen = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda _, given, made: seen.append((given[0], made)))
+    network(torch.randn(64, 1, 8, 8), torch.zeros(64), torch.zeros(64, K))
+    assert len(seen) > 10
+    for features in (tensor for pair in seen for tensor in pair if tensor.shape[1] > 1):
+        assert features.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize(
     ("recipe", "down", "widths"),
     [

@@ -8,14 +8,72 @@ from typing import Any, Literal, cast
 
 import torch
 from diffusers import UNet2DModel
+from diffusers.models.attention_processor import Attention
+from diffusers.models.resnet import ResnetBlock2D
+from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from genbench_ddpm.networks.layers import attend
 from genbench_ddpm.networks.norm import GroupNorm
 
 UNet2DConditioning = Literal["none", "add", "adagn", "concat"]
 
 HEAD = 8
 """Channels of an attention head, diffusers' default; every width must be a multiple of it."""
+LARGEST = 2**31
+"""Numbers from which on torch's channels-last kernel for nearest neighbours fails (its issue 141831)."""
+
+
+class ResidualBlock(ResnetBlock2D):
+    """Diffusers' block as `UNet2D` uses it; features stay channels-last in training, too."""
+
+    def forward(self, input_tensor: Tensor, temb: Tensor) -> Tensor:
+        """[N, C, H, W] and the time embedding [N, E] → [N, C', H, W]."""
+        h = self.conv1(F.silu(self.norm1(input_tensor)))
+        entry = self.time_emb_proj(F.silu(temb))[:, :, None, None]
+        if self.time_embedding_norm == "scale_shift":
+            scale, shift = entry.chunk(2, dim=1)
+            h = torch.addcmul(shift, self.norm2(h), 1 + scale)
+        else:
+            h = self.norm2(h + entry)
+        h = self.conv2(self.dropout(F.silu(h)))
+        return cast(Tensor, h + (input_tensor if self.conv_shortcut is None else self.conv_shortcut(input_tensor)))
+
+
+class Upsample(Upsample2D):
+    """Nearest neighbours, then a convolution; features stay channels-last in large batches, too."""
+
+    def forward(  # type: ignore[override]
+        self, hidden_states: Tensor, output_size: tuple[int, int] | None = None
+    ) -> Tensor:
+        """[N, C, H, W] → [N, C, 2H, 2W], or as large as asked for."""
+        size = output_size or [2 * side for side in hidden_states.shape[2:]]
+        if hidden_states.numel() * 4 >= LARGEST:
+            hidden_states = hidden_states.contiguous()
+        convolve = cast(nn.Conv2d, self.conv)
+        return cast(Tensor, convolve(F.interpolate(hidden_states, size=size, mode="nearest")))
+
+
+class SelfAttention(Attention):
+    """Every position of a feature map looks at every other, through `attend`."""
+
+    def forward(self, hidden_states: Tensor, **_: Any) -> Tensor:  # type: ignore[override]
+        """[N, C, H, W] → the same."""
+        n, c, height, width = hidden_states.shape
+        tokens = self.group_norm(hidden_states.flatten(2)).transpose(1, 2)
+        parts = (layer(tokens).view(n, -1, self.heads, HEAD) for layer in (self.to_q, self.to_k, self.to_v))
+        mixed = attend(*(part.transpose(1, 2) for part in parts)).transpose(1, 2).reshape(n, -1, c)
+        return cast(Tensor, hidden_states + self.to_out[0](mixed).view(n, height, width, c).permute(0, 3, 1, 2))
+
+
+QUICKER: dict[type, type] = {
+    nn.GroupNorm: GroupNorm,
+    ResnetBlock2D: ResidualBlock,
+    Upsample2D: Upsample,
+    Attention: SelfAttention,
+}
+"""What stands in for diffusers' modules."""
 
 
 class UNet2D(nn.Module):
@@ -75,8 +133,8 @@ class UNet2D(nn.Module):
             dropout=dropout,
         )
         for module in self.model.modules():
-            if type(module) is nn.GroupNorm:
-                module.__class__ = GroupNorm  # the same parameters under the same names, another way to compute
+            if (quicker := QUICKER.get(type(module))) is not None:
+                module.__class__ = quicker  # the same parameters under the same names, another way to compute
         self.embed_conditions = nn.Linear(conditions, 4 * widths[0]) if embedded else None
 
     def forward(self, x: Tensor, time: Tensor, conditions: Tensor) -> Tensor:
