@@ -43,6 +43,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of every contender")
     parser.add_argument("--inception-weights", type=Path)
     parser.add_argument("--only", default="", help="cases of training whose title contains this, such as C-small")
+    parser.add_argument("--compile", action="store_true", help="training: genbench's networks compiled, too")
     options = parser.parse_args(arguments)
     if unknown := sorted(set(options.names) - set(NAMES)):
         parser.error(f"{', '.join(unknown)}: there is no such benchmark: choose from {', '.join(NAMES)}")
@@ -70,6 +71,7 @@ def main() -> None:
                     scratch=Path(scratch),
                     command=_typed(options, name),
                     only=options.only,
+                    compile=options.compile,
                 )
                 path = importlib.import_module(f"benchmarks.{name}").run(settings)
             except (ContenderFailed, GenbenchError) as error:
@@ -85,7 +87,8 @@ def _typed(options: argparse.Namespace, name: str) -> str:
     """The command that makes this page again; where files lie is nobody's business."""
     chosen = f"--rounds {options.rounds} --amount {options.amount:g} --device {options.device}"
     only = f" --only {shlex.quote(options.only)}" if options.only and name == "training" else ""
-    return f"python -m benchmarks.bench {name} {chosen} --threads {options.threads}{only}"
+    compiled = " --compile" if options.compile and name == "training" else ""
+    return f"python -m benchmarks.bench {name} {chosen} --threads {options.threads}{only}{compiled}"
 
 
 if __name__ == "__main__":

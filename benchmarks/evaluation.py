@@ -25,7 +25,8 @@ both folders, whether or not their features have to be computed. All use the sam
 genbench resize as TensorFlow 1 did, pytorch-fid as PyTorch does, so that its value is another one: on pictures that are
 299×299 already nothing is resized, and all three must agree. `with its floor` also measures real training pictures
 against the real ones, as genbench does unless there are only a handful: half as many features again. `cached` know the
-features of the reference, not those of the pictures that are measured.
+features of the reference, not those of the pictures that are measured; `again` know both, as when the same pictures are
+measured by one more metric.
 """
 
 
@@ -55,7 +56,7 @@ def run(settings: Settings) -> Path:
     value = {"FID": lambda said: f"{said['value']:.6f}"}
     page.table(f"Cold, {count} + {count} pictures of {SIZE}×{SIZE}", cold, unit="pictures", baseline=BASE, facts=value)
     cached = alternate(cached_contenders(settings, folders), settings.rounds)
-    page.table("With the reference cached", cached, unit="pictures", baseline=BASE, facts=value)
+    page.table("With features cached", cached, unit="pictures", baseline=BASE, facts=value)
     few = settings.scaled(64, least=16)
     large = alternate(contenders(settings, prepare(settings, few, 299))[:3], 1)
     page.text(f"## Values of {few} + {few} pictures of 299×299", agreement(large))
@@ -97,16 +98,21 @@ def contenders(settings: Settings, folders: Folders) -> list[Contender]:
 
 
 def cached_contenders(settings: Settings, folders: Folders) -> list[Contender]:
-    """torch-fidelity cold, and everybody who knows the reference's features from an earlier command."""
+    """torch-fidelity cold, and everybody who knows the reference's features, or all, from an earlier command."""
     statistics, cache = settings.scratch / "real.npz", settings.scratch / "fidelity-cache"
     home = settings.scratch / "known-home"
     known = ["--input2-cache-name", "real", "--cache-root", str(cache)]
     saving = [str(PEERS / "python"), "-m", "pytorch_fid", "--save-stats", str(folders.real), str(statistics)]
-    earlier = Folders(settings.folder(16, SIZE, "train"), folders.real, folders.few, folders.many, folders.count)
+    other = settings.folder(folders.count, SIZE, "train")
+    earlier = Folders(other, folders.real, folders.few, folders.many, folders.count)
+    both = ["--input1-cache-name", "generated", *known]
+    whole = settings.scratch / "whole-home"
     before = [
         _command(settings, "statistics", [*saving, "--device", str(settings.place)], folders),
         _command(settings, "cache", _fidelity(settings, earlier, known), folders),
+        _command(settings, "cache of both", _fidelity(settings, folders, both), folders),
         _genbench(settings, "home", earlier, folders.few, home),
+        _genbench(settings, "home of both", folders, folders.few, whole),
     ]
     for contender in before:
         turn(contender)
@@ -121,6 +127,8 @@ def cached_contenders(settings: Settings, folders: Folders) -> list[Contender]:
             value=PYTORCH_FID_SAYS,
         ),
         _genbench(settings, "genbench cached", folders, folders.few, settings.scratch / "home", known=home),
+        _command(settings, "torch-fidelity again", _fidelity(settings, folders, both), folders, value=FIDELITY_SAYS),
+        _genbench(settings, "genbench again", folders, folders.few, settings.scratch / "home", known=whole),
     ]
 
 

@@ -35,6 +35,7 @@ class Settings:
         scratch: an empty folder for pictures and results.
         command: as typed, for the pages.
         only: cases of `training` whose title contains this.
+        compile: whether `training` has contenders with compiled steps, too.
     """
 
     device: str
@@ -45,6 +46,7 @@ class Settings:
     scratch: Path
     command: str
     only: str = ""
+    compile: bool = False
 
     @cached_property
     def place(self) -> torch.device:

@@ -20,6 +20,8 @@ from genbench.errors import ConfigError
 
 PEAK = "bfloat16 matrix products"
 BASE = "diffusers float32"
+COMPILED = {"default": "compiled", "reduce-overhead": "graphs"}
+"""Modes of `torch.compile`, and what their contenders are called; on a CPU both do the same."""
 INTRODUCTION = """
 Pictures a second of whole training steps, after a warm-up. `diffusers` is the loop of its tutorial on unconditional
 training (accelerate, AdamW, warm-up and cosine, gradients clipped at 1.0), fed from memory; `fast` is the same with
@@ -98,7 +100,7 @@ def measure(title: str, case: Case, settings: Settings, page: Page) -> None:
         "train": str(settings.pictures(pictures, case.resolution)),
         "held_out": str(settings.pictures(case.held_out, case.resolution, "validation")),
         "steps": steps,
-        "warmup": min(10, max(1, steps // 5)),
+        "warmup": min(10, max(2 if settings.compile else 1, steps // 5)),
         "rise": max(1, steps // 10),
         "rate": case.rate,
         "batch": batch,
@@ -138,8 +140,14 @@ def measure(title: str, case: Case, settings: Settings, page: Page) -> None:
         settings.ours("unet2d", "genbench_training", task | {"config": same, "precision": "auto"}),
         settings.ours("unet", "genbench_training", task | {"config": own, "precision": "auto", "shape": shape}),
         settings.ours("unet Muon", "genbench_training", task | {"config": muon, "precision": "auto", "shape": shape}),
-        settings.ours(PEAK, "matmul", matmul(settings)),
     ]
+    if settings.compile:
+        given = {"unet2d": {"config": same}, "unet": {"config": own, "shape": shape}}
+        for name, network in given.items():
+            for mode, means in COMPILED.items():
+                work = task | network | {"precision": "auto", "compile": mode}
+                contenders.append(settings.ours(f"{name} {means}", "genbench_training", work))
+    contenders.append(settings.ours(PEAK, "matmul", matmul(settings)))
     bout = alternate(contenders, settings.rounds)
     facts = {
         "parameters": lambda said: f"{said['parameters'] / 1e6:.2f} M",

@@ -77,6 +77,15 @@ class Selection(StrEnum):
     oracle = "oracle"
 
 
+class Compile(StrEnum):
+    """How training steps are compiled."""
+
+    off = "off"
+    default = "default"
+    reduce_overhead = "reduce-overhead"
+    max_autotune = "max-autotune"
+
+
 class NewTask(StrEnum):
     """What a new family does."""
 
@@ -151,6 +160,9 @@ ReferenceRow = Annotated[
 Results = Annotated[Path, typer.Option(help="Folder for results, stages and the default store.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="auto, float32 or bfloat16.")]
+CompileOption = Annotated[
+    Compile, typer.Option("--compile", help="Compile training steps, by one of torch.compile's modes.")
+]
 RunArgument = Annotated[
     str, typer.Argument(help="A run's id, the beginning of it, or its name.", autocompletion=completing.runs)
 ]
@@ -209,6 +221,7 @@ def compare(
     results: Results = Path("results"),
     device: Device = "auto",
     precision: PrecisionOption = "auto",
+    compile: CompileOption = Compile.off,
     columns: Columns = None,
     interval: Interval = IntervalKind.t,
     reference_row: ReferenceRow = None,
@@ -230,6 +243,7 @@ def compare(
         "budget": budget,
         "device": device,
         "precision": precision,
+        "compile": compile.value,
     }
     if config is not None and families:
         raise ConfigError("give families or --config, not both")
@@ -274,6 +288,7 @@ def run(
     results: Results = Path("results"),
     device: Device = "auto",
     precision: PrecisionOption = "auto",
+    compile: CompileOption = Compile.off,
     processes: Annotated[
         int | None, typer.Option(min=1, help="Train in so many processes, a GPU each, which share every batch.")
     ] = None,
@@ -294,6 +309,7 @@ def run(
         "budget": budget,
         "device": device,
         "precision": precision,
+        "compile": compile.value,
         **({} if processes is None else {"processes": processes}),
     }
     if what.endswith(".toml"):
@@ -336,6 +352,7 @@ def sweep(
     results: Results = Path("results"),
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+    compile: Annotated[Compile | None, typer.Option(help="Compile training steps, by one of torch's modes.")] = None,
     format: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.table,
     quiet: Quiet = False,
 ) -> None:
@@ -355,6 +372,7 @@ def sweep(
         "evaluation": _evaluation(pictures, metrics, extractor, inception_weights, lab_checkpoint),
         "device": device,
         "precision": precision,
+        "compile": compile.value if compile else None,
     }
     spec = sweeps.spec_from(what, changes, results=results, quiet=quiet)
     execution = Execution(storage, study, jobs, executor.value, ray_address, Resources(cpus, gpus))

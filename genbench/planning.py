@@ -116,6 +116,8 @@ def plan(spec: RunSpec, task: OpenTask) -> Plan:
     precision = resolve_precision(spec.precision, device)
     processes = spec.processes
     launching.check(processes, batch_size=batch_size(resolved), device=device)
+    if processes > 1 and spec.compile != "off":
+        raise ConfigError(f"--compile {spec.compile} trains in one process: leave --processes {processes} out")
     seed = derive_seed("genbench", "repetition", spec.repetition)
     train_hash = content_hash(
         {
@@ -133,6 +135,7 @@ def plan(spec: RunSpec, task: OpenTask) -> Plan:
             "guide": task.guide_hash() if family.needs_guide(resolved.train) else None,
             "selection": _own_scores(spec, task),
             **({"processes": processes} if processes > 1 else {}),
+            **({"compile": spec.compile} if spec.compile != "off" else {}),
         }
     )
     sample_hash = content_hash(

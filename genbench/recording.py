@@ -37,6 +37,7 @@ def run_record(plan: Plan, train: Outcome, sample: Outcome, evaluate: Outcome) -
         "sample_config": resolved.sample.model_dump(mode="json"),
         "precision": plan.precision,
         "processes": plan.processes,
+        "compile": spec.compile,
         "spec": spec.model_dump(mode="json"),
         "selection": _selection(plan, train.record),
         "marks": marks(plan),
@@ -112,6 +113,8 @@ def _costs(plan: Plan, train: dict[str, Any], sample: dict[str, Any]) -> dict[st
             }
             if stage == "train" and plan.processes > 1:
                 identity["processes"] = plan.processes
+            if stage == "train" and plan.spec.compile != "off":
+                identity["compile"] = plan.spec.compile
         result[name] = {"value": records[stage][name], "identity": identity, "ceiling": None}
     return result
 

@@ -213,6 +213,7 @@ class Runner:
             checkpoint=folder / CHECKPOINT,
             criteria=criteria,
             rank=rank,
+            compile=plan.spec.compile,
         )
 
 

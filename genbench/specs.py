@@ -22,6 +22,9 @@ MANY_PICTURES = (5000, 640)
 """of other presets."""
 
 
+CompileMode = Literal["off", "default", "reduce-overhead", "max-autotune"]
+"""``off``, or a mode of `torch.compile`; ``reduce-overhead`` replays CUDA graphs."""
+
 Selection = Literal["final", "validation", "guide", "source", "unsupervised", "oracle"]
 """Which weights are measured: those at the end of training, or the best by a score; see `genbench.selection`."""
 
@@ -43,6 +46,12 @@ def _can_exist(path: Path) -> Path:
 
 
 FilePath = Annotated[Path, AfterValidator(_can_exist)]
+
+Compile = Annotated[
+    CompileMode,
+    Field(description="training steps compiled by torch: off, or its mode", exclude_if=lambda mode: mode == "off"),
+]
+"""Left out of dumps where it is off: hashes of specifications are what they were without it."""
 
 
 class Spec(BaseModel):
@@ -113,6 +122,7 @@ class RunSpec(RowSpec):
     repetition: int = Field(0, ge=0, description="the seed is derived from it")
     device: str = "auto"
     precision: str = "auto"
+    compile: Compile = "off"
     processes: int = Field(1, ge=1, le=1024, description="processes that share each training batch")
     pictures_as: Literal["smoke", "quick", "standard"] | None = Field(
         None, description="preset whose default numbers of pictures hold; default: its own"
@@ -135,6 +145,7 @@ class ComparisonSpec(Spec):
     budget: str | None = Field(None, description="the same budget for every row")
     device: str = "auto"
     precision: str = "auto"
+    compile: Compile = "off"
 
     @field_validator("name")
     @classmethod
@@ -157,6 +168,7 @@ class ComparisonSpec(Spec):
             repetition=repetition,
             device=self.device,
             precision=self.precision,
+            compile=self.compile,
         )
 
 

@@ -18,6 +18,7 @@ from genbench.api import Diverged, Learner
 from genbench.averaging import WeightAverage
 from genbench.budgets import Budget
 from genbench.checkpoints import Counters, History
+from genbench.compiling import compile_networks, refusals
 from genbench.distributing.team import ALONE, Orders, Team
 from genbench.errors import ConfigError
 from genbench.hashing import derive_seed
@@ -27,6 +28,7 @@ from genbench.precision import Precision, prepare
 from genbench.randomness import kept_random_state
 from genbench.resources import Stopwatch, counted_flop, parameter_count
 from genbench.selection import FINAL, Choice, Criterion, Selector
+from genbench.specs import CompileMode
 from genbench.weights import Weights, evaluating, placed, weights_of
 
 FLUSH_SECONDS = 1.0
@@ -56,6 +58,7 @@ class Training:
         checkpoint: file to keep the state in, and to go on from when it is there; None keeps nothing.
         criteria: scores by which the best weights are kept beside those at the end.
         rank: this process's number among those that train together; 0 is the only one that writes the checkpoint.
+        compile: mode of `torch.compile` for the networks' steps; ``off`` runs them as they are.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Training:
         checkpoint: Path | None = None,
         criteria: Sequence[Criterion] = (),
         rank: int = 0,
+        compile: CompileMode = "off",
     ) -> None:
         self.learner = learner
         self.counters = Counters()
@@ -91,6 +95,8 @@ class Training:
             self.counters, self.history, self.choice = loaded
         self._selector = Selector(criteria, self.choice)
         self._team = ALONE
+        self._compile = compile
+        self._compiled = compile == "off"
 
     def run(self, observer: Observer | None = None, team: Team = ALONE) -> None:
         """Train until the budget is spent, in step with the others of a team, each of which does the same.
@@ -174,7 +180,7 @@ class Training:
                 clock.start()
             if self._selector.due(orders.progress):
                 self._validate(orders.progress, clock, observer)
-            if not self.counters.step:
+            if not self.counters.step or not self._compiled:
                 clock.pause()  # the first step also counts operations, and pays for what happens once a process
             self._step(orders.progress)
             clock.start()
@@ -215,7 +221,7 @@ class Training:
         torch.manual_seed(derive_seed(self._seed, "step", step))
         with self._team.sharing(self._batches.batch(step)) as batch:
             if self.counters.flop_per_step:
-                scalars = self.learner.step(batch, progress)
+                scalars = self._learn(batch, progress)
             else:
                 with counted_flop() as flop:
                     scalars = self.learner.step(batch, progress)
@@ -225,6 +231,17 @@ class Training:
         self._pending.append((step, scalars))
         self.counters.step += 1
         self.counters.pictures += self._batch_size
+
+    def _learn(self, batch: Any, progress: float) -> Mapping[str, Tensor | float]:
+        """The learner's step, compiled from the first after operations were counted: compiled ones are not seen."""
+        if self._compile == "off":
+            return self.learner.step(batch, progress)
+        if not self._compiled:
+            compile_networks(self.learner.networks, self._compile)
+            self._compiled = True
+        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        with refusals(f"a training step with --compile {self._compile}"):
+            return self.learner.step(batch, progress)
 
     def _progress(self, seconds: float) -> float:
         counters = self.counters

@@ -203,6 +203,7 @@ def _params(planned: Plan) -> dict[str, Any]:
         "precision": planned.precision,
         "device": planned.device.type,
         "processes": planned.processes,
+        "compile": planned.spec.compile,
         **{f"train.{key}": value for key, value in resolved.train.model_dump(mode="json").items()},
         **{f"sample.{key}": value for key, value in resolved.sample.model_dump(mode="json").items()},
     }

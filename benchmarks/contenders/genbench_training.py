@@ -109,7 +109,14 @@ def run(task: dict[str, Any], learner: DiffusionLearner, batches: Batches, devic
     if task.get("loop") != "bare":
         budget = Budget.parse(f"{steps}steps", train_size=steps)
         Training(
-            learner, batches, batch_size=batch, budget=budget, seed=task["seed"], device=device, precision=precision
+            learner,
+            batches,
+            batch_size=batch,
+            budget=budget,
+            seed=task["seed"],
+            device=device,
+            precision=precision,
+            compile=task.get("compile", "off"),
         ).run()
         return
     prepare(learner.networks.values(), device, precision)

@@ -24,7 +24,7 @@ def tabulate_runs(runs: Sequence[Finished], bench: Workbench, *, command: str) -
     specs = [validate(RunSpec, run.record["spec"], f"run {run.id[:8]}") for run in runs]
     first = specs[0]
     for run, spec in zip(runs, specs, strict=True):
-        for part in ("data", "evaluation", "device", "precision"):
+        for part in ("data", "evaluation", "device", "precision", "compile"):
             if getattr(spec, part) != getattr(first, part):
                 raise ConfigError(f"runs {runs[0].id[:8]} and {run.id[:8]} have other {part}: they share no table")
     groups: dict[str, list[tuple[int, Finished]]] = {}
@@ -48,6 +48,7 @@ def tabulate_runs(runs: Sequence[Finished], bench: Workbench, *, command: str) -
         seeds=len(seeds[0]),
         device=first.device,
         precision=first.precision,
+        compile=first.compile,
     )
     gathered = [
         Gathered(label, rows[key], [run for _, run in sorted(group, key=lambda entry: entry[0])])

@@ -100,6 +100,7 @@ def _measure(plan: Plan, budget: Budget) -> tuple[float, float | None]:
             seed=plan.seed,
             device=plan.device,
             precision=plan.precision,
+            compile=plan.spec.compile,
         )
 
     timed = training(1 + TIMED_STEPS)

@@ -22,6 +22,7 @@ def override(
     evaluation: Mapping[str, Any] | None = None,
     device: str | None = None,
     precision: str | None = None,
+    compile: str | None = None,
 ) -> SweepSpec:
     """The sweep with some keys replaced; None and empty mappings leave the file's.
 
@@ -53,6 +54,8 @@ def override(
             tags += ["measured"] if section == "evaluation" else []
     if precision is not None:
         values["precision"] = precision
+    if compile is not None:
+        values["compile"] = compile
     if device is not None:
         values["device"] = device
     if trials is not None:

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from genbench.comparing.measures import describe, known_stems, stem_of
 from genbench.limits import GRID_POINTS
 from genbench.plugins import nearest
-from genbench.specs import ComparisonSpec, DataSpec, EvaluationSpec, RowSpec, Selection, Spec
+from genbench.specs import ComparisonSpec, Compile, DataSpec, EvaluationSpec, RowSpec, Selection, Spec
 from genbench.sweeping.watching import WATCHED
 
 Choice = bool | int | float | str
@@ -165,6 +165,7 @@ class SweepSpec(Spec):
     columns: tuple[str, ...] = Field((), description="measures that the printed table shows")
     device: str = "auto"
     precision: str = "auto"
+    compile: Compile = "off"
 
     @model_validator(mode="before")
     @classmethod
@@ -248,6 +249,7 @@ class SweepSpec(Spec):
             seeds=self.seeds,
             device=self.device,
             precision=self.precision,
+            compile=self.compile,
         )
 
 

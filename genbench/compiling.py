@@ -1,0 +1,58 @@
+"""Networks compiled by torch for training steps, where a user asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import nn
+
+from genbench.errors import ConfigError, GenbenchError
+from genbench.resources import is_out_of_memory
+from genbench.specs import CompileMode
+
+
+def compile_networks(networks: Mapping[str, nn.Module], mode: CompileMode) -> None:
+    """Let networks that are in training mode, with gradients, run compiled; as they were before everywhere else.
+
+    Sampling and scoring come in batches of many sizes, each of which would be compiled anew.
+    """
+    if mode == "off":
+        return
+    for name, network in networks.items():
+        network.forward = _compiled(name, network, mode)
+
+
+def _compiled(name: str, network: nn.Module, mode: CompileMode) -> Callable[..., Any]:
+    plain = network.forward
+    quick = torch.compile(plain, mode=mode)
+
+    @wraps(plain)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if not (network.training and torch.is_grad_enabled()):
+            return plain(*args, **kwargs)
+        with refusals(f"network {name!r}"):
+            return quick(*args, **kwargs)
+
+    return run
+
+
+@contextmanager
+def refusals(what: str) -> Iterator[None]:
+    """Turn what the compiler cannot do into one line.
+
+    Raises:
+        ConfigError: naming ``what``, and the compiler's reason.
+    """
+    try:
+        yield
+    except GenbenchError:
+        raise
+    except Exception as error:  # the compiler raises almost anything, and errors of the network itself come first
+        if is_out_of_memory(error):
+            raise
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ConfigError(f"{what} cannot be compiled ({reason[:300]}): leave --compile out") from error
