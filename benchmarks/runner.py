@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.alternating import Contender, alternate, turn
-from benchmarks.reporting import markdown
+from benchmarks.alternating import Bout, Contender, alternate, turn
+from benchmarks.reporting import Page, markdown
 from benchmarks.settings import Settings
 
 INTRODUCTION = """
 What genbench adds to the work itself. *Loop*: the same learner on the same batches through genbench's training loop,
 and through a loop that takes a batch, steps and averages weights; a step is little work here, which makes overhead
-large. *Commands*: from start to end of a process; `compare` has all its runs done. *Jobs*: a sweep of small models, one
-thread each, by one process or by two. *Memory*: what the training process holds, over a training.
+large. Then steps do nothing, and the loops' own time is all there is. *Commands*: from start to end of a process;
+`compare` has all its runs done. *Jobs*: a sweep of small models, one thread each, by one process or by two. *Memory*:
+what the training process holds, over a training.
 """
 SMALL = ("--preset", "smoke", "--pictures", "20", "--metrics", "accuracy", "--device", "cpu", "--quiet")
 SWEEP = """
@@ -46,6 +48,7 @@ def run(settings: Settings) -> Path:
     page.table("Loop", loop, unit="pictures", baseline="bare")
     wall, used = (100 * (1 / loop.ratio("genbench", "bare", clock).median - 1) for clock in ("seconds", "cpu_seconds"))
     page.text(f"genbench's loop takes {wall:+.1f} % of the bare one's time on top, {used:+.1f} % of the processor's.")
+    page.text(nothing_but_loop(settings, page, step=seconds_a_step(loop, "bare")))
     page.text("## Memory", memory(settings))
     answering = alternate(commands(settings), often)
     seconds = {name: f"{1 / answering.rate(name):.2f} s" for name in answering.names}
@@ -62,8 +65,27 @@ def run(settings: Settings) -> Path:
     return page.write()
 
 
-def training(settings: Settings, name: str, loop: str, steps: int | None = None) -> Contender:
-    """A small own network through one of the loops."""
+def nothing_but_loop(settings: Settings, page: Page, step: float) -> str:
+    """What the loops take where steps do nothing, in words; ``step`` is the seconds of a real one."""
+    steps = settings.scaled(8000, least=40)
+    contenders = [training(settings, loop, loop, steps, empty=True) for loop in ("bare", "genbench")]
+    bout = alternate(contenders, MORE * settings.rounds)
+    page.raw("Loop, empty steps", {"rounds": bout.rounds, "loads": bout.loads})
+    bare, ours = (1000 * seconds_a_step(bout, name) for name in bout.names)
+    return (
+        f"Where steps do nothing, a turn of the bare loop takes {bare:.3f} ms of the processor and one of genbench's "
+        f"{ours:.3f}: {100 * (ours - bare) / (1000 * step):.2f} % of the {1000 * step:.0f} ms that a step takes above."
+    )
+
+
+def seconds_a_step(bout: Bout, name: str) -> float:
+    """Of the processor, the median over the rounds."""
+    results = [results[name] for results in bout.rounds]
+    return statistics.median(said["cpu_seconds"] * said["step_units"] / said["units"] for said in results)
+
+
+def training(settings: Settings, name: str, loop: str, steps: int | None = None, *, empty: bool = False) -> Contender:
+    """A small own network through one of the loops; ``empty`` steps do nothing."""
     steps = steps or settings.scaled(300, least=12)
     batch = 16
     task: dict[str, Any] = {
@@ -76,6 +98,7 @@ def training(settings: Settings, name: str, loop: str, steps: int | None = None)
         "profile": False,
         "precision": "auto",
         "loop": loop,
+        "empty": empty,
         "config": {"network": "unet", "size": "xs", "patch_size": 2, "batch_size": batch, "conditioning": "none"},
     }
     return settings.ours(name, "genbench_training", task)

@@ -25,7 +25,7 @@ from genbench.hashing import derive_seed
 from genbench.interruption import between_steps
 from genbench.observing import Observer
 from genbench.precision import Precision, prepare
-from genbench.randomness import kept_random_state
+from genbench.randomness import kept_random_state, seed_generators
 from genbench.resources import Stopwatch, counted_flop, parameter_count
 from genbench.selection import FINAL, Choice, Criterion, Selector
 from genbench.specs import CompileMode
@@ -218,7 +218,7 @@ class Training:
 
     def _step(self, progress: float) -> None:
         step = self.counters.step
-        torch.manual_seed(derive_seed(self._seed, "step", step))
+        seed_generators(derive_seed(self._seed, "step", step))
         with self._team.sharing(self._batches.batch(step)) as batch:
             if self.counters.flop_per_step:
                 scalars = self._learn(batch, progress)

@@ -1,4 +1,7 @@
-"""genbench's own training loop (or, with ``loop = "bare"``, the same learner's steps in a loop of three lines)."""
+"""genbench's own training loop (or, with ``loop = "bare"``, the same learner's steps in a loop of three lines).
+
+With ``empty`` steps do next to nothing, so that the loops' own time is all there is.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +55,12 @@ def noise_of(learner: DiffusionLearner, x: torch.Tensor, t: torch.Tensor) -> tor
     return estimate(learner.config.prediction_type, output, x, a, s).noise
 
 
+def nearly_nothing(batch: Any, progress: float) -> dict[str, torch.Tensor]:
+    """A step of a single multiplication: the loop counts operations again and again where there are none."""
+    del batch, progress
+    return {"loss": (torch.ones(1, 1) @ torch.ones(1, 1)).squeeze()}
+
+
 def main() -> None:
     task = work()
     steps, batch, device = task["steps"], task["config"]["batch_size"], resolve_device(task["device"])
@@ -62,7 +71,7 @@ def main() -> None:
     held_out = pictures(task["held_out"]).to(device)
     curve: list[torch.Tensor] = []
     resident: list[float] = []
-    plain = learner.step
+    plain = nearly_nothing if task.get("empty") else learner.step
 
     def look() -> float:
         learner.network.eval()
