@@ -1,6 +1,6 @@
 """All benchmarks that compare genbench with its peers: ``make bench``.
 
-    python -m benchmarks.bench                        # all of them, about an hour on two cores
+    python -m benchmarks.bench                        # all of them, two hours on two cores
     python -m benchmarks.bench --quick                # tiny sizes, to see that everything runs
     python -m benchmarks.bench training sampling --rounds 5 --amount 2
 

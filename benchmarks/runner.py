@@ -137,7 +137,7 @@ def sweeps(settings: Settings) -> list[Contender]:
     """The same sweep by one process and by two, from an empty folder; data and evaluators are there."""
     home = {"GENBENCH_HOME": str(settings.scratch / "home"), "OMP_NUM_THREADS": "1"}
     file = settings.scratch / "jobs.toml"
-    file.write_text(SWEEP.format(steps=settings.scaled(2000, least=20)))
+    file.write_text(SWEEP.format(steps=settings.scaled(500, least=20)))
     found = []
     for jobs in (1, 2):
         results = str(settings.scratch / f"jobs-{jobs}")
