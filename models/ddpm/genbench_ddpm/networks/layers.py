@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from genbench_ddpm.networks.norm import group_norm
 
-MOST_SCORES = 2**28
-"""Scores that attention keeps for its backward pass at most: half a gigabyte of bfloat16."""
+LARGEST_SCORES = 2**29
+"""Bytes of scores that attention keeps for its backward pass at most."""
 FEW_TOKENS = 256
 """Keys up to which attention written out is as quick as torch's kernel where nothing is kept."""
 
@@ -87,14 +87,15 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
         k, v: [N, heads, S, D].
         mask: True where a key may be seen, broadcast to [N, heads, L, S].
     """
-    count = q.shape[:-1].numel() * k.shape[-2]
-    pays = count <= MOST_SCORES and (torch.is_grad_enabled() or k.shape[-2] <= FEW_TOKENS)
+    size = q.shape[:-1].numel() * k.shape[-2] * q.element_size()
+    pays = size <= LARGEST_SCORES and (torch.is_grad_enabled() or k.shape[-2] <= FEW_TOKENS)
     if q.device.type != "cpu" or not pays:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    scores = q @ (k.transpose(-2, -1) / math.sqrt(q.shape[-1]))
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -math.inf)
-    return scores.softmax(-1).to(v.dtype) @ v
+    with torch.autocast("cpu", enabled=False):  # the softmax adds up in float32 anyway, and need not keep it
+        scores = q @ (k.transpose(-2, -1) / math.sqrt(q.shape[-1]))
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -math.inf)
+        return scores.softmax(-1) @ v
 
 
 class SelfAttention(nn.Module):
