@@ -45,6 +45,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="cases of training whose title contains this, such as C-small")
     parser.add_argument("--compile", action="store_true", help="training: genbench's networks compiled, too")
     options = parser.parse_args(arguments)
+    if options.rounds < 1 or options.threads < 1 or not options.amount > 0:
+        parser.error("--rounds and --threads must be at least 1, --amount above 0")
     if unknown := sorted(set(options.names) - set(NAMES)):
         parser.error(f"{', '.join(unknown)}: there is no such benchmark: choose from {', '.join(NAMES)}")
     return options

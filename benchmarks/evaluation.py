@@ -22,8 +22,9 @@ BASE = "torch-fidelity"
 INTRODUCTION = """
 FID of a folder of PNG files against another, each command from its start to its end; pictures a second are those of
 both folders, whether or not their features have to be computed. All use the same Inception weights. torch-fidelity and
-genbench resize as TensorFlow 1 did, pytorch-fid as PyTorch does, so that its value is another one: on pictures that are
-299×299 already nothing is resized, and all three must agree. `with its floor` also measures real training pictures
+genbench resize as TensorFlow 1 did, pytorch-fid as PyTorch does, so that its value is another one. On pictures that are
+299×299 already nothing is resized: there torch-fidelity and genbench must agree, while pytorch-fid, which takes pixels
+to x/127.5 - 1 and not to x/128 - 1, comes close. `with its floor` also measures real training pictures
 against the real ones, as genbench does unless there are only a handful: half as many features again. `cached` know the
 features of the reference, not those of the pictures that are measured; `again` know both, as when the same pictures are
 measured by one more metric.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
@@ -22,6 +23,9 @@ def compile_networks(networks: Mapping[str, nn.Module], mode: CompileMode) -> No
     """
     if mode == "off":
         return
+    # What other trainings of the process had compiled would count against torch's limit of shapes for a function.
+    torch.compiler.reset()
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns of GPUs that are not asked for
     for name, network in networks.items():
         network.forward = _compiled(name, network, mode)
 
@@ -55,4 +59,6 @@ def refusals(what: str) -> Iterator[None]:
         if is_out_of_memory(error):
             raise
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        if "modified by an inplace operation" in reason:
+            reason = "a network that runs twice in a step changes its buffers in between, which compiled ones must not"
         raise ConfigError(f"{what} cannot be compiled ({reason[:300]}): leave --compile out") from error

@@ -83,6 +83,14 @@ def test_slopes_are_exponents() -> None:
     assert slope(sizes, [3 * size**2 for size in sizes]) == pytest.approx(2)
 
 
+@pytest.mark.parametrize("wrong", [("--rounds", "0"), ("--threads", "0"), ("--amount", "0"), ("--amount", "-1")])
+def test_amounts_of_nothing_are_refused(capsys, wrong):
+    with pytest.raises(SystemExit) as end:
+        parse(["training", *wrong])
+    assert end.value.code == 2
+    assert "must be at least 1, --amount above 0" in capsys.readouterr().err
+
+
 def test_unknown_benchmarks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         parse(["trainings"])

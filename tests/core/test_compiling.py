@@ -13,6 +13,7 @@ from genbench import compiling
 from genbench.budgets import Budget
 from genbench.data import Batches
 from genbench.errors import ConfigError
+from genbench.precision import prepare
 from genbench.specs import ComparisonSpec, RunSpec
 from genbench.training import Training
 from tests.core.test_training import Denoiser
@@ -75,6 +76,24 @@ def test_a_compiled_training_that_goes_on_is_compiled_again_and_ends_alike(trace
     resumed.run()
     assert len(traced) == 3
     assert resumed.history.values["loss"] == pytest.approx(whole.history.values["loss"], rel=1e-6)
+
+
+def test_each_training_has_the_compilers_limit_of_shapes_to_itself(monkeypatch):
+    graphs = []
+
+    def compile(function, mode):
+        return plain(function, backend=lambda graph, given: graphs.append(mode) or graph.forward)
+
+    plain = torch.compile
+    monkeypatch.setattr(compiling.torch, "compile", compile)
+    torch.compiler.reset()
+    for width in range(1, 13):
+        network = nn.Linear(width, 1)
+        prepare([network], CPU, "bfloat16")
+        compiling.compile_networks({"net": network}, "default")
+        network(torch.ones(2, width))
+    assert len(graphs) == 12
+    torch.compiler.reset()
 
 
 def test_whatever_is_no_training_step_runs_plain(monkeypatch):

@@ -22,7 +22,7 @@ class DDPM(Family):
     name = "ddpm"
     title = "DDPM"
     task = "generation"
-    version = 6
+    version = 7
     TrainConfig = CheckpointTrainConfig
     SampleConfig = DDPMSampleConfig
     presets = {**DDPM_PRESETS, "pretrained": pretrained({"sampler": "ddpm"})}  # noqa: RUF012 - declared in Family

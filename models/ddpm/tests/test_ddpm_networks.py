@@ -179,17 +179,20 @@ def test_self_attention_does_not_know_where_things_are():
 @pytest.mark.parametrize("most", [2**29, 100])
 @pytest.mark.parametrize("masked", [True, False])
 @pytest.mark.parametrize("tokens", [9, layers.FEW_TOKENS + 1])
-def test_attention_is_one_function_however_it_is_computed(monkeypatch, gradients, most, masked, tokens):
+@pytest.mark.parametrize(("dtype", "close"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_attention_is_one_function_however_it_is_computed(monkeypatch, gradients, most, masked, tokens, dtype, close):
     monkeypatch.setattr(layers, "LARGEST_SCORES", most)
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(2, 3, length, 8, generator=generator) for length in (7, tokens, tokens))
     mask = torch.rand(2, 1, 1, tokens, generator=generator) < 0.5 if masked else None
     with torch.set_grad_enabled(gradients):
-        mixed = attend(q, k, v, mask)
+        mixed = attend(*(part.to(dtype) for part in (q, k, v)), mask)
+    assert mixed.dtype == dtype
+    mixed = mixed.float()
     scores = torch.einsum("nhld,nhsd->nhls", q, k) / 8**0.5
     if mask is not None:
         scores = scores.where(mask, torch.tensor(float("-inf")))
-    torch.testing.assert_close(mixed, torch.einsum("nhls,nhsd->nhld", scores.softmax(-1), v), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(mixed, torch.einsum("nhls,nhsd->nhld", scores.softmax(-1), v), rtol=0, atol=close)
 
 
 def test_cross_attention_looks_only_at_conditions_that_are_present():
