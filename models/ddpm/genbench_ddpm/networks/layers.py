@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from genbench_ddpm.networks.norm import group_norm
 
-LARGEST_SCORES = 2**29
+LARGEST_SCORES = 2**27
 """Bytes of scores that one layer keeps for its backward pass at most."""
 FEW_TOKENS = 256
 """Keys up to which attention written out is as quick as torch's kernel where nothing is kept."""
