@@ -38,7 +38,7 @@ def restarted(server, seconds: float) -> None:
 
 
 def test_a_restart_in_mid_sweep_costs_time_and_nothing_else(server, capfd: pytest.CaptureFixture[str]) -> None:
-    spec, url = grid_of(30), server.get_uri().replace("postgresql:", "postgresql+psycopg:")
+    spec, url = grid_of(100), server.get_uri().replace("postgresql:", "postgresql+psycopg:")
     study = SweepStudy(spec, url, "restarted")
     workers = [
         threading.Thread(target=run_all, args=(spec.model_copy(update={"name": "restarted"}), url, str(k)))
@@ -53,7 +53,7 @@ def test_a_restart_in_mid_sweep_costs_time_and_nothing_else(server, capfd: pytes
         worker.join(120)
     assert "waiting for it" in capfd.readouterr().err
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
-    assert len(complete) >= 28  # of each worker, one trial may wait for another to find it
+    assert len(complete) > 97  # of each worker, one trial may wait for another to find it
     assert len({trial.params["train.width"] for trial in complete}) == len(complete)
     lost = {trial.state for trial in study.trials} - {TrialState.COMPLETE}
     assert lost <= {TrialState.RUNNING, TrialState.WAITING}
