@@ -141,7 +141,7 @@ def simple(settings: Settings, kind: str, sizes: Sequence[int]) -> dict[int, Con
 
 def draw(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], path: Path) -> Path:
     """A small panel for each curve, both axes logarithmic."""
-    figure = Figure(figsize=(10, 5.5), layout="constrained")
+    figure = Figure(figsize=(12, 5.5), layout="constrained")
     panels = figure.subplots(2, -(-len(curves) // 2), squeeze=False).flat
     for panel, (title, (sizes, seconds)) in zip(panels, curves.items(), strict=False):
         panel.loglog(sizes, seconds, marker="o")
