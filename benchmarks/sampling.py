@@ -16,7 +16,7 @@ BASE = "diffusers DDIM float32"
 QUICK = "genbench quick"
 WIDTHS = (32, 64, 64)
 STEPS = 6
-"""More would show nothing but how DDIM on fresh weights makes differences larger by two thirds a step."""
+"""More would show nothing but how DDIM on fresh weights makes differences larger at every one."""
 INTRODUCTION = """
 The 32-64-64 `UNet2DModel` at 32×32 with fresh weights: what it draws says nothing, what it costs does. `fast` is
 bfloat16 under autocast with channels_last. Samplers are set as diffusers sets them (`leading` timesteps, clipped

@@ -19,7 +19,7 @@ def seed_generators(seed: int) -> None:
     """Seed torch's global generators: the CPU's, and those of all GPUs once they are in use.
 
     `torch.manual_seed` does the same, and for every kind of device that is not in use it keeps the seed together with
-    the caller's stack in words: half a millisecond, too much for every step.
+    the caller's stack in words, which is too much for every step.
     """
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]

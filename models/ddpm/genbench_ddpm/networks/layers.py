@@ -42,14 +42,25 @@ def sinusoidal_embedding(time: Tensor, width: int, *, fastest: float = 1000.0, p
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
+def entered(norm: nn.Module, h: Tensor, entry: Tensor, *, adaptive: bool) -> Tensor:
+    """Features [N, C, H, W] normed, with an embedding's ``entry`` in them.
+
+    Adaptive: [N, 2C, 1, 1], which scales and shifts what was normed (adaptive group norm, Dhariwal & Nichol, 2021);
+    else [N, C, 1, 1], which is added before (Ho et al., 2020).
+    """
+    if not adaptive:
+        return cast(Tensor, norm(h + entry))
+    scale, shift = entry.chunk(2, dim=1)
+    return torch.addcmul(shift, norm(h), 1 + scale)
+
+
 class ResidualBlock(nn.Module):
     """Two normalised 3×3 convolutions around a short cut; the embedding enters between them.
 
     Args:
         inputs, outputs: channels.
         embedding: width of the embedding.
-        adaptive: True to let the embedding scale and shift the second norm (adaptive group norm, Dhariwal & Nichol,
-            2021), False to add it to the features (Ho et al., 2020).
+        adaptive: how the embedding enters at the second norm, as `entered` says.
         dropout: probability of dropping a feature before the second convolution.
     """
 
@@ -68,19 +79,15 @@ class ResidualBlock(nn.Module):
         """[N, inputs, H, W] → [N, outputs, H, W]."""
         h = self.conv1(F.silu(self.norm1(x)))
         entry = self.project(embedding)[:, :, None, None].to(h.dtype)
-        if self.adaptive:
-            scale, shift = entry.chunk(2, dim=1)
-            h = torch.addcmul(shift, self.norm2(h), 1 + scale)
-        else:
-            h = self.norm2(h + entry)
+        h = entered(self.norm2, h, entry, adaptive=self.adaptive)
         return cast(Tensor, self.shortcut(x) + self.conv2(self.dropout(F.silu(h))))
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """softmax(q·kᵀ/√D)·v over the keys that the mask allows (Vaswani et al., 2017, eq. 1).
 
-    Written out on a CPU in half precision as far as it pays: to train, torch's fused kernel takes there eight times as
-    long for 64 tokens, and half as long again for a thousand; but it keeps no scores.
+    Written out on a CPU in half precision as far as it pays: to train, torch's fused kernel takes there several times
+    as long for few tokens, and still longer for a thousand; but it keeps no scores.
 
     Args:
         q: [N, heads, L, D].

@@ -14,7 +14,7 @@ from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genbench_ddpm.networks.layers import attend
+from genbench_ddpm.networks.layers import attend, entered
 from genbench_ddpm.networks.norm import GroupNorm
 
 UNet2DConditioning = Literal["none", "add", "adagn", "concat"]
@@ -32,11 +32,7 @@ class ResidualBlock(ResnetBlock2D):
         """[N, C, H, W] and the time embedding [N, E] → [N, C', H, W]."""
         h = self.conv1(F.silu(self.norm1(input_tensor)))
         entry = self.time_emb_proj(F.silu(temb))[:, :, None, None]
-        if self.time_embedding_norm == "scale_shift":
-            scale, shift = entry.chunk(2, dim=1)
-            h = torch.addcmul(shift, self.norm2(h), 1 + scale)
-        else:
-            h = self.norm2(h + entry)
+        h = entered(self.norm2, h, entry, adaptive=self.time_embedding_norm == "scale_shift")
         h = self.conv2(self.dropout(F.silu(h)))
         return cast(Tensor, h + (input_tensor if self.conv_shortcut is None else self.conv_shortcut(input_tensor)))
 
